@@ -1,0 +1,1 @@
+"""Scorer: how engaged every user and customer is, within a second of what they do."""

@@ -1,0 +1,199 @@
+"""What was folded since the last journal entry, until it becomes one (or several)."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from scorer.core.columns import Counted, joined, pack_counted, pack_standing
+from scorer.core.events import Int64s
+from scorer.core.model import Kind, Model
+from scorer.core.publish import ScoreBatch
+from scorer.core.roster import EntityKey
+from scorer.core.standing import Basis, StandingChange
+
+ENTRY_TARGET_BYTES = 800_000
+"""Entries are filled up to here; one piece more never passes `MAX_ENTRY_BYTES`."""
+
+PIECE_BYTES = 400_000
+"""A chunk that takes more is several pieces."""
+
+EVENT_BYTES = 34
+"""The most that an event takes in an entry, ids of new entities not counted."""
+
+NEWCOMER_BYTES = 12
+"""The most that a new entity takes beside its id: two rows and the length of its id."""
+
+Accounts = list[tuple[int, str]]
+Users = list[tuple[int, int, str]]
+
+
+@dataclass(slots=True)
+class Newcomers:
+    """The entities that are new with some events; `accounts_at` and `users_at`: which event each came with."""
+
+    accounts: Accounts = field(default_factory=list)
+    users: Users = field(default_factory=list)
+    accounts_at: list[int] = field(default_factory=list)
+    users_at: list[int] = field(default_factory=list)
+
+    def enter_account(self, at: int, row: int, account: str) -> None:
+        self.accounts.append((row, account))
+        self.accounts_at.append(at)
+
+    def enter_user(self, at: int, row: int, parent: int, user: str) -> None:
+        self.users.append((row, parent, user))
+        self.users_at.append(at)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The events of one chunk or a part of it, up to source position `to`, and the entities that are new with it.
+
+    `size` is an upper bound of its bytes.
+    """
+
+    to: int
+    events: Counted | None = None
+    accounts: Accounts = field(default_factory=list)
+    users: Users = field(default_factory=list)
+    size: int = 0
+
+
+def pieces(to: int, events: Counted, offsets: Int64s, new: Newcomers) -> Iterator[Piece]:
+    """The events of one chunk as pieces, none much larger than `PIECE_BYTES`. `offsets`: the events' in the source."""
+    size = np.full(len(events), EVENT_BYTES, np.int64)
+    ids = (*(account for _, account in new.accounts), *(user for _, _, user in new.users))
+    for at, text in zip((*new.accounts_at, *new.users_at), ids, strict=True):
+        size[at] += NEWCOMER_BYTES + len(text.encode())
+    total = np.cumsum(size)
+    if int(total[-1]) <= PIECE_BYTES:
+        yield Piece(to, events, new.accounts, new.users, int(total[-1]))
+        return
+    starts = [0, *(np.flatnonzero(np.diff(total // PIECE_BYTES)) + 1).tolist(), len(events)]
+    for start, stop in pairwise(starts):
+        accounts = new.accounts[bisect_left(new.accounts_at, start) : bisect_left(new.accounts_at, stop)]
+        users = new.users[bisect_left(new.users_at, start) : bisect_left(new.users_at, stop)]
+        part = Counted(*(column[start:stop] for column in events.columns()))
+        before_next = int(offsets[stop]) if stop < len(events) else to
+        yield Piece(before_next, part, accounts, users, int(size[start:stop].sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Standing changes of one model and kind, and what they rest on. `computed_at`: epoch seconds."""
+
+    change: StandingChange
+    model: Model
+    kind: Kind
+    basis: Basis
+    computed_at: float
+
+    @property
+    def size(self) -> int:
+        return StandingChange.ROW_BYTES * len(self.change) + 64
+
+
+@dataclass
+class Cut:
+    """One journal entry to be, and what may leave once it has landed.
+
+    `position` is the source position after it; `moved` says whether that is news.
+    """
+
+    position: int
+    moved: bool = False
+    body: dict[str, Any] = field(default_factory=dict)
+    pieces: list[Piece] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    freed: list[EntityKey] = field(default_factory=list)
+    batches: list[ScoreBatch] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass
+class Draft:
+    """What the next entries will hold."""
+
+    types: list[str] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    size: int = 0
+
+    def add_piece(self, piece: Piece) -> None:
+        self.pieces.append(piece)
+        self.size += piece.size
+
+    def add_judged(self, judged: Judged) -> None:
+        self.judged.append(judged)
+        self.size += judged.size
+
+    def cuts(self, position: int) -> list[Cut]:
+        """Entries that hold all of it, in the order of the fold: types, events, standings.
+
+        `position` is the source position before it.
+        """
+        cuts = [Cut(position)]
+        for name in self.types:
+            room(cuts, 4 * len(name) + 8).body.setdefault("ty", []).append(name)
+        for piece in self.pieces:
+            cut = room(cuts, piece.size)
+            cut.pieces.append(piece)
+            cut.position, cut.moved = piece.to, True
+        for judged in self.judged:
+            room(cuts, judged.size).judged.append(judged)
+        for cut in cuts:
+            _fill(cut)
+        return cuts
+
+
+def room(cuts: list[Cut], size: int) -> Cut:
+    """The last of `cuts`, or a new one behind it if it hasn't room for so many bytes more."""
+    if cuts[-1].size + size > ENTRY_TARGET_BYTES and cuts[-1].size:
+        cuts.append(Cut(cuts[-1].position))
+    cuts[-1].size += size
+    return cuts[-1]
+
+
+def _fill(cut: Cut) -> None:
+    """The body of an entry: "t" to, "ev" events, "na" and "nu" new accounts and users, "st" standings."""
+    if cut.moved:
+        cut.body["t"] = cut.position
+    events = [piece.events for piece in cut.pieces if piece.events is not None]
+    if events:
+        cut.body["ev"] = pack_counted(joined(events))
+    accounts = [account for piece in cut.pieces for account in piece.accounts]
+    if accounts:
+        cut.body["na"] = pack_accounts(accounts)
+    users = [user for piece in cut.pieces for user in piece.users]
+    if users:
+        cut.body["nu"] = pack_users(users)
+    if cut.judged:
+        cut.body["st"] = [pack_standing(judged.change) for judged in cut.judged]
+
+
+def pack_accounts(accounts: Accounts) -> list[Any]:
+    return [_pack_rows([row for row, _ in accounts]), [account for _, account in accounts]]
+
+
+def pack_users(users: Users) -> list[Any]:
+    rows = _pack_rows([row for row, _, _ in users])
+    return [rows, _pack_rows([parent for _, parent, _ in users]), [user for _, _, user in users]]
+
+
+def unpack_accounts(packed: list[Any]) -> Accounts:
+    rows, accounts = packed
+    return list(zip(np.frombuffer(rows, "<i4").tolist(), accounts, strict=True))
+
+
+def unpack_users(packed: list[Any]) -> Users:
+    rows, parents, users = packed
+    columns = (np.frombuffer(rows, "<i4").tolist(), np.frombuffer(parents, "<i4").tolist(), users)
+    return list(zip(*columns, strict=True))
+
+
+def _pack_rows(rows: list[int]) -> bytes:
+    return np.array(rows, "<i4").tobytes()

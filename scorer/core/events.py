@@ -1,0 +1,80 @@
+"""The canonical event, as columns.
+
+A chunk of records is decoded at once into `EventColumns`; a record that can't be used becomes a `Reject`
+and costs itself only. Counts and values are int64 in units of 1e-6 (`MICRO`): exact, free of order.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+MICRO = 1_000_000
+"""Units of a count: a value of 1 is 1,000,000."""
+
+MAX_VALUE = 1_000_000_000
+"""The largest value of an event (SCORING 1)."""
+
+MAX_ID_BYTES = 512
+"""The longest id, in bytes of UTF-8 (INTERFACES 4)."""
+
+MAX_RECORD_BYTES = 128 * 1024
+"""The longest record (INTERFACES 4)."""
+
+Int64s = NDArray[np.int64]
+
+
+class Reason(StrEnum):
+    """Why a record went to the dead letters (INTERFACES 4)."""
+
+    EMPTY = "empty"
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"
+    MISSING_FIELD = "missing_field"
+    BAD_TYPE = "bad_type"
+    BAD_TIMESTAMP = "bad_timestamp"
+    BAD_VALUE = "bad_value"
+    BAD_ID = "bad_id"
+    IN_FUTURE = "in_future"
+    TOO_LARGE = "too_large"
+    UNKNOWN_FORMAT = "unknown_format"
+    WRONG_PARTITION = "wrong_partition"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record of a chunk that can't be used: its index in the chunk, the reason, and what was found."""
+
+    index: int
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventColumns:
+    """The usable events of one chunk, in the order of their records.
+
+    All columns have the same length n. `index` (int32) is each event's place in its chunk; `ts_ms` (int64) the
+    event's own time in epoch milliseconds; `value` (int64) in units of 1e-6. `account_id` is None where there is
+    no account; `event_id` is "" where there is none.
+    """
+
+    index: NDArray[np.int32]
+    event: list[str]
+    user_id: list[str]
+    account_id: list[str | None]
+    event_id: list[str]
+    ts_ms: Int64s
+    value: Int64s
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def take(self, mask: NDArray[np.bool_]) -> "EventColumns":
+        """The events where `mask` is true."""
+        at = np.flatnonzero(mask)
+        lists = ([column[i] for i in at.tolist()] for column in (self.event, self.user_id, self.event_id))
+        event, user_id, event_id = lists
+        account_id = [self.account_id[i] for i in at.tolist()]
+        return EventColumns(self.index[at], event, user_id, account_id, event_id, self.ts_ms[at], self.value[at])

@@ -1,0 +1,165 @@
+"""The fold: what a journal's entries add up to, live and restored alike."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scorer.core.columns import Counted, unpack_counted, unpack_standing
+from scorer.core.counts import Counts, cell_keys
+from scorer.core.dedupe import RecentIds
+from scorer.core.draft import unpack_accounts, unpack_users
+from scorer.core.events import Int64s
+from scorer.core.roster import EntityKey, Roster
+from scorer.core.score import Floats
+from scorer.core.standing import Standing
+from scorer.core.unacknowledged import Unacknowledged
+
+
+@dataclass
+class ModelInForce:
+    """A model by its name and hash, the standings in it, and (a cache) the raw scores of now, nan where none.
+
+    `replaces`: another model of this name was in force before; what readers have of it stays until the new one has
+    a benchmark. `again`: rows that are news to readers whatever their standing.
+    """
+
+    name: str
+    hash: str
+    replaces: bool
+    standing: Standing = field(default_factory=Standing)
+    raw: Floats = field(default_factory=lambda: np.empty(0))
+    again: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+
+    def fit(self, rows: int) -> None:
+        """Make room for `rows` rows."""
+        missing = rows - len(self.raw)
+        if missing > 0:
+            self.standing.grow(rows)
+            self.raw = np.concatenate([self.raw, np.full(missing, np.nan)])
+            self.again = np.concatenate([self.again, np.zeros(missing, np.bool_)])
+
+
+class Fold:
+    """The state of one partition. Times are epoch milliseconds; `position` is a source offset, None before a start."""
+
+    def __init__(self, dedupe_ids: int) -> None:
+        self.position: int | None = None
+        self.roster = Roster()
+        self.counts = Counts()
+        self.ids = RecentIds(dedupe_ids)
+        self.types: dict[str, int] = {}
+        self.models: dict[int, ModelInForce] = {}
+        self.unacknowledged = Unacknowledged()
+        self.now_ms = 0
+        self.event_ms = 0
+        self.redis_through = ""
+        self.redis_id = ""
+        self.dirty = np.zeros(0, np.bool_)
+        self._expire_before = 0
+
+    def restore(self, body: dict[str, Any], version: str) -> None:
+        """Apply what a journal entry says."""
+        for name in body.get("ty", ()):
+            self.types[name] = len(self.types)
+        if "mo" in body:
+            self.put_in_force(body["mo"])
+        if "na" in body or "nu" in body:
+            accounts = unpack_accounts(body["na"]) if "na" in body else []
+            users = unpack_users(body["nu"]) if "nu" in body else []
+            self.roster.enter_restored(accounts, users)
+        if "ev" in body:
+            events = unpack_counted(body["ev"])
+            if int(events.buckets.min()) < self._expire_before:  # a longer window since: what comes now stays
+                self.expire_due()
+            self.ids.remember(events.hashes)
+            self.count(events)
+        self.position = body.get("t", self.position)
+        self._restore_standing(body, version)
+        self._restore_decisions(body, version)
+
+    def count(self, events: Counted) -> None:
+        """Add events to the cells of their users and of the users' accounts."""
+        self.fit()
+        rows = events.rows
+        parents = self.roster.parent[rows]
+        if (parents < 0).any():
+            member = np.flatnonzero(parents >= 0)
+            parents = parents[member]
+            account = Counted(*(column[member] for column in events.columns()))
+        else:
+            account = events
+        self.counts.add(cell_keys(rows, events.buckets, events.types), events.values)
+        self.counts.add(cell_keys(parents, account.buckets, account.types), account.values)
+        np.maximum.at(self.roster.last_ms, rows, events.ts_ms)
+        np.maximum.at(self.roster.last_ms, parents, account.ts_ms)
+        self.dirty[rows] = True
+        self.dirty[parents] = True
+        self.event_ms = max(self.event_ms, int(events.ts_ms.max()))
+
+    def expire_due(self) -> None:
+        """Let the cells go that had been let go when the journal was written. Put off while it makes no difference."""
+        if self._expire_before:
+            self.counts.expire(self._expire_before)
+            self._expire_before = 0
+
+    def put_in_force(self, models: list[list[Any]]) -> None:
+        """From here on these models (code, name, hash, replaces) are scored, and no others."""
+        before = self.models
+        self.models = {code: before.get(code) or ModelInForce(name, hash_, rep) for code, name, hash_, rep in models}
+        self.fit()
+
+    def release(self, rows: Int64s) -> list[EntityKey]:
+        """Forget the entities of some rows; returns who they were."""
+        keys = [key for row in rows.tolist() if (key := self.roster.keys[row]) is not None]
+        self.roster.release(rows.tolist())
+        for model in self.models.values():
+            model.standing.forget(rows)
+            model.raw[rows] = np.nan
+            model.again[rows] = False
+        self.dirty[rows] = False
+        return keys
+
+    def fit(self) -> None:
+        """Give every column of rows the roster's length."""
+        rows = len(self.roster.kind)
+        if rows > len(self.dirty):
+            self.dirty = np.concatenate([self.dirty, np.zeros(rows - len(self.dirty), np.bool_)])
+        for model in self.models.values():
+            model.fit(rows)
+
+    @property
+    def has_unacknowledged(self) -> bool:
+        """Whether something was published that Redis has not acknowledged."""
+        return bool(self.unacknowledged)
+
+    def mark_redis(self, through: str, redis_id: str) -> None:
+        """Redis `redis_id` has everything up to the version `through`."""
+        self.redis_through, self.redis_id = through, redis_id
+        self.unacknowledged.acknowledge(through)
+
+    def _restore_standing(self, body: dict[str, Any], version: str) -> None:
+        self.fit()
+        for packed in body.get("st", ()):
+            change = unpack_standing(packed)
+            self.models[change.model].standing.apply(change)
+            self.unacknowledged.add(version, change.model, change.rows.astype(np.int64))
+
+    def _restore_decisions(self, body: dict[str, Any], version: str) -> None:
+        """What depended on a clock or on the outside.
+
+        "fb" the first bucket kept, "fr" and "fk" freed, "rot" rotation, "now", "rt" and "rid" Redis.
+        """
+        self._expire_before = max(self._expire_before, body.get("fb", 0))
+        if "fr" in body:
+            self.expire_due()
+            keys = self.release(np.frombuffer(body["fr"], "<i4").astype(np.int64))
+            self.unacknowledged.add_freed(version, keys)
+        if "fk" in body:
+            self.unacknowledged.add_freed(version, [(account, user) for account, user in body["fk"]])
+        if body.get("rot"):
+            self.ids.rotate()
+        self.now_ms = max(self.now_ms, body.get("now", 0))
+        if "rt" in body:
+            self.mark_redis(body["rt"], body["rid"])

@@ -1,0 +1,301 @@
+"""A worker's ownership of one partition: a pure state machine.
+
+Each flow is a generator of steps: it yields what is to be done, is sent what came of it, and does no I/O itself.
+One flow of an owner runs at a time; events may be applied to its state between any two steps. Whoever ends a flow
+before its end (a revocation, say) must `drop` the state: an append may be on its way.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from scorer.core.draft import Cut
+from scorer.core.journal.ledger import Ledger
+from scorer.core.journal.records import MAX_ENTRY_BYTES, Claim, Entry, JournalError, Part, encode
+from scorer.core.journal.restore import LogRecord, Restore
+from scorer.core.partition import PartitionState
+from scorer.core.publish import ScoreBatch, version
+from scorer.core.snapshot import freeze
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Append to the journal, awaited. Answer: `Landed`."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """Where an append landed; -1 where that is unknown. The timestamp is the broker's append time, epoch ms."""
+
+    offset: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Ask for the journal's first offset. Answer: int."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read records of [start, stop). Answer: a list of `LogRecord`, not empty unless there are none, or `Trimmed`."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """What was to be read is gone: the journal starts later now."""
+
+    log_start: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveStart:
+    """Ask for the source offset that a new deployment starts at. Answer: int."""
+
+
+@dataclass(frozen=True, slots=True)
+class MayClaim:
+    """Ask whether the group's coordinator has accepted the worker's current generation. Answer: bool."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendDeadLetters:
+    """Send dead letters, awaited."""
+
+    letters: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Hand changed scores to Redis; they may arrive later."""
+
+    batches: list[ScoreBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Commit the group's offset of the source."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Delete the journal's records before an offset."""
+
+    before: int
+
+
+Step = Append | Bounds | Read | ResolveStart | MayClaim | SendDeadLetters | Publish | Commit | Trim
+Steps = Generator[Step, Any, bool]
+
+SNAPSHOT_FLOOR_BYTES = 8_000_000
+"""A journal shorter than this isn't worth a snapshot."""
+
+PARTS_A_FLUSH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a worker writes into its claims."""
+
+    owner: str
+    bucket_seconds: int
+    scoring_hash: str
+    timezone: str = "UTC"
+
+
+@dataclass
+class Owner:
+    """One partition, as one worker owns it. `state` is None while the worker has no state that stands.
+
+    `random_number` gives fresh 63-bit numbers; `letters` are dead letters of what was applied and not flushed.
+    """
+
+    new_state: Callable[[], PartitionState]
+    identity: Identity
+    random_number: Callable[[], int]
+    snapshots: bool = True
+    snapshot_floor_bytes: int = SNAPSHOT_FLOOR_BYTES
+    parts_a_flush: int = PARTS_A_FLUSH
+    state: PartitionState | None = None
+    ledger: Ledger = field(default_factory=Ledger)
+    letters: list[Any] = field(default_factory=list)
+    tail: int = -1
+    restoring: Restore | None = None
+    _bytes_since_snapshot: int = 0
+    _snapshot_bytes: int = 0
+    _parts: Iterator[Part] | None = None
+
+    def own(self) -> Steps:
+        """Claim the partition and restore its state, unless what is held stands. False: leave the partition."""
+        while True:
+            claim = self._new_claim()
+            landed: Landed = yield Append(encode(claim))
+            if self.state is not None and self.in_place(landed):
+                self.ledger.claim(claim, landed.timestamp_ms)
+                self.tail = landed.offset
+                stands = True
+            else:
+                stands = yield from self._restore(claim, landed)
+            if stands and self._held.position is None:
+                stands = yield from self._begin()
+            if stands:
+                return True
+            if not (yield MayClaim()):
+                return False
+
+    def flush(self, *, redis_through: str, redis_id: str) -> Steps:
+        """Make what was applied and scored durable, then let it out. False: the state was lost, `own` again.
+
+        `redis_through` is the version that Redis has acknowledged everything up to, `redis_id` which Redis that was.
+        """
+        state = self._held
+        state.acknowledged(redis_through, redis_id)
+        cuts = state.cut()
+        letters, self.letters = self.letters, []
+        frozen = freeze(state) if cuts and self._snapshot_due() else None
+        if letters:
+            yield SendDeadLetters(letters)
+        for cut in cuts:
+            if not (yield from self._append_cut(state, cut)):
+                return False
+        if cuts and cuts[-1].moved:
+            yield Commit(cuts[-1].position)
+        if frozen is not None:
+            self._parts = self._snapshot(frozen)
+            self._bytes_since_snapshot = 0
+        return (yield from self._write_parts())
+
+    def drop(self) -> None:
+        """Give up the state: it may not be what the journal says."""
+        self.state = None
+        self.letters = []
+        self._parts = None
+
+    def in_place(self, landed: Landed) -> bool:
+        """Whether an append landed right behind the last one. Rule 3."""
+        return landed.offset >= 0 and landed.offset == self.tail + 1
+
+    @property
+    def _held(self) -> PartitionState:
+        if self.state is None:
+            raise RuntimeError("the partition's state doesn't stand")
+        return self.state
+
+    def _new_claim(self) -> Claim:
+        who = self.identity
+        return Claim(
+            self.random_number(), self.random_number(), who.bucket_seconds, who.timezone, who.scoring_hash, who.owner
+        )
+
+    def _restore(self, claim: Claim, landed: Landed) -> Steps:
+        """Fold the journal up to the own claim. False: what is there isn't enough, claim again."""
+        self.drop()
+        if landed.offset < 0:
+            return False
+        at: int = yield Bounds()
+        self.restoring = Restore(self.new_state, at)
+        while at <= landed.offset:
+            got: list[LogRecord] | Trimmed = yield Read(at, landed.offset + 1)
+            if isinstance(got, Trimmed):
+                at = got.log_start
+                self.restoring = Restore(self.new_state, at)
+                continue
+            for record in got:
+                self.restoring.read(record)
+            at = got[-1].offset + 1 if got else landed.offset + 1
+        restored, self.restoring = self.restoring, None
+        if restored.newest_claim != claim.nonce:
+            return False
+        restored.ledger.check(claim)
+        if restored.state is None:
+            raise JournalError(
+                "the journal's beginning is gone and no snapshot is complete: something else than Scorer deleted "
+                "from it. Count anew with `scorer rebuild` (or another SCORER_NAMESPACE)"
+            )
+        self.state, self.ledger, self.tail = restored.state, restored.ledger, landed.offset
+        self._bytes_since_snapshot, self._snapshot_bytes = restored.entry_bytes, restored.snapshot_bytes
+        self.state.restored(cast(Claim, self.ledger.first).seed)
+        return True
+
+    def _begin(self) -> Steps:
+        """Fix where a new deployment reads from, before the first fetch. Rule 7."""
+        start: int = yield ResolveStart()
+        body = {"t": start}
+        if not (yield from self._append(body)):
+            return False
+        self._held.restore(body, self.last_version)
+        return True
+
+    def _append_cut(self, state: PartitionState, cut: Cut) -> Steps:
+        if not (yield from self._append(cut.body)):
+            return False
+        batches = state.landed(cut, self.last_version)
+        if batches:
+            yield Publish(batches)
+        return True
+
+    def _append(self, body: dict[str, Any]) -> Steps:
+        """Append one entry; False if it didn't land in place, with the state dropped. Rules 2 and 3."""
+        data = encode(Entry(self.ledger.epoch, self.ledger.number + 1, body))
+        if len(data) > MAX_ENTRY_BYTES:
+            raise RuntimeError(f"a journal entry of {len(data)} bytes: at most {MAX_ENTRY_BYTES} are written")
+        landed: Landed = yield Append(data)
+        if not self.in_place(landed):
+            self.drop()
+            return False
+        self.ledger.number += 1
+        self.tail = landed.offset
+        self._bytes_since_snapshot += len(data)
+        return True
+
+    @property
+    def last_version(self) -> str:
+        """The version of the last entry that landed in place."""
+        return version(self.ledger.epoch, self.ledger.number)
+
+    def _snapshot_due(self) -> bool:
+        """Whether the journal has outgrown its snapshot: what is written is at most doubled."""
+        outgrown = self._bytes_since_snapshot > max(self.snapshot_floor_bytes, self._snapshot_bytes)
+        return self.snapshots and self._parts is None and outgrown
+
+    def _snapshot(self, frozen: Iterator[dict[str, Any]]) -> Iterator[Part]:
+        """The parts of the state as of the entry that has just landed. Rule 5."""
+        snapshot, cut, epoch, number = self.random_number(), self.tail, self.ledger.epoch, self.ledger.number
+        first = cast(Claim, self.ledger.first)
+        head = {"first": [getattr(first, name) for name in Claim.__slots__]}
+
+        def parts() -> Iterator[Part]:
+            index, body = 0, head
+            for following in frozen:
+                yield Part(snapshot, index, False, cut, epoch, number, body)
+                index, body = index + 1, following
+            yield Part(snapshot, index, True, cut, epoch, number, body)
+
+        return parts()
+
+    def _write_parts(self) -> Steps:
+        """Write the next parts of a snapshot in the making, a few between any two entries."""
+        for _ in range(self.parts_a_flush):
+            part = next(self._parts, None) if self._parts is not None else None
+            if part is None:
+                return True
+            data = encode(part)
+            if part.index == 0:
+                self._snapshot_bytes = 0
+            self._snapshot_bytes += len(data)
+            landed: Landed = yield Append(data)
+            if not self.in_place(landed):
+                self.drop()
+                return False
+            self.tail = landed.offset
+            if part.last:
+                self._parts = None
+                yield Trim(part.cut + 1)
+        return True

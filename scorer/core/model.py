@@ -1,0 +1,121 @@
+"""Scoring models, as the core uses them: validated, resolved to buckets, frozen.
+
+`scorer/scoring_file.py` reads and validates the file and makes these.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import IntEnum, StrEnum
+
+
+class Kind(IntEnum):
+    """What an entity is (SCORING 1). The numbers stand in the journal: never change one."""
+
+    USER = 0
+    ACCOUNT = 1
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+class Shape(StrEnum):
+    """The curve that maps a normalised raw score onto 1..100 (SCORING 2.4)."""
+
+    NONE = "none"
+    LINEAR = "linear"
+    EXPONENTIAL = "exponential"
+    POWER_USER = "power_user"
+    UNCAPPED = "uncapped"
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What one unit of an event type is worth, and the most units per bucket that count, by kind."""
+
+    weight: float
+    cap_user: float | None = None
+    cap_account: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkRule:
+    """How the benchmark is found: a percentile (0..100) over the active entities of the same kind."""
+
+    percentile: float = 90.0
+    min_population: int = 20
+    initial: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    shape: Shape = Shape.EXPONENTIAL
+    steepness: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A named range of scores from `lower` (inclusive) up to the next band; the lowest has lower = -inf."""
+
+    name: str
+    lower: float
+
+
+DEFAULT_BANDS = (
+    Band("at_risk", float("-inf")),
+    Band("low", 25.0),
+    Band("healthy", 50.0),
+    Band("champion", 75.0),
+)
+
+INACTIVE_BAND = "inactive"
+"""The band of an entity that went silent (SCORING 2.5); no model may define it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A weighted scoring model (SCORING 2). Window and half-life are in buckets of the scoring file.
+
+    `bands` are sorted by `lower`, ascending; `weights` hold every type with a weight other than 0.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...]
+    window: int
+    weights: Mapping[str, Weight]
+    half_life: float | None = None
+    benchmark: BenchmarkRule = BenchmarkRule()
+    curve: Curve = Curve()
+    bands: tuple[Band, ...] = DEFAULT_BANDS
+    margin: float = 2.0
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits over everything that changes a score: equal hashes mean comparable raws."""
+        return _digest(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A scoring file: the width of a bucket, the types that count, who is left out, and the models."""
+
+    bucket_seconds: int
+    events: tuple[str, ...]
+    models: tuple[Model, ...]
+    exclude_users: tuple[str, ...] = ()
+
+    @property
+    def retention(self) -> int:
+        """The longest window of any model, in buckets: older cells are let go."""
+        return max(model.window for model in self.models)
+
+    @property
+    def hash(self) -> str:
+        return _digest(asdict(self))
+
+
+def _digest(value: object) -> str:
+    canonical = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,317 @@
+"""The state of one partition, and the way of an event through it.
+
+    apply(columns)   events -> rows -> counts; what was new goes into the draft of the next journal entries
+    score(now)       rows that changed -> raw -> score, band, state; what is news to readers goes into the draft
+    cut()            the draft becomes journal entries
+    landed(cut)      the journal holds an entry: its scores may leave
+    restore(body)    the same fold from a journal entry
+
+The fold is what the journal holds. Nothing here reads a clock: time is passed in, and never goes back.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scorer.core.admission import Gate, Verdict, limits_ms, time_verdicts
+from scorer.core.columns import Counted
+from scorer.core.counts import MAX_TYPES
+from scorer.core.dedupe import Hashes, hash_ids
+from scorer.core.draft import Cut, Draft, Newcomers, Piece, pieces, room
+from scorer.core.events import EventColumns, Int64s, Reject
+from scorer.core.fold import Fold
+from scorer.core.journal.records import JournalError
+from scorer.core.model import Scoring
+from scorer.core.publish import ScoreBatch
+from scorer.core.roster import NO_PARENT, EntityKey
+from scorer.core.scoring_pass import Bases, ScoringPass
+from scorer.core.views import freed_batch, score_batch
+
+FREED_A_CUT = 100_000
+"""At most so many rows are freed in one journal entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a chunk's events, by outcome, and those that go to the dead letters."""
+
+    outcomes: Counter[str]
+    rejects: list[Reject]
+
+
+class PartitionState(Fold):
+    """One partition's fold, bound to a scoring file. `event_clock`: lateness is judged by event time."""
+
+    def __init__(
+        self, scoring: Scoring, partition: int, partitions: int, dedupe_ids: int, *, event_clock: bool = False
+    ) -> None:
+        super().__init__(dedupe_ids)
+        self.scoring = scoring
+        self.partition = partition
+        self.draft = Draft()
+        self.event_clock = event_clock
+        self._bucket_ms = scoring.bucket_seconds * 1000
+        self._gate = Gate(scoring.exclude_users, partition, partitions)
+        self._seed = 0
+        self._models_news: list[list[Any]] | None = None
+        self._journaled_position: int | None = None
+        self._journaled_bucket = -1
+        self._journaled_expiry = 0
+        self._mark_news = False
+        self._freed_again: list[EntityKey] = []
+        self.passes = ScoringPass(self)
+
+    # ---- binding a restored fold to this worker
+
+    def restored(self, seed: int) -> None:
+        """The fold stands as of the own claim: bind it to the scoring file, and take up what was left undone."""
+        self._seed = seed
+        self.expire_due()
+        self._journaled_position = self.position
+        for name in self.scoring.events:
+            if name not in self.types:
+                self.types[name] = len(self.types)
+                self.draft.types.append(name)
+        if len(self.types) > MAX_TYPES:
+            raise JournalError(
+                f"events: with these, {len(self.types)} event types were ever counted, at most {MAX_TYPES} can be: "
+                f"count anew with `scorer rebuild` (or another SCORER_NAMESPACE)"
+            )
+        self._adopt_models()
+        self.passes.bind()
+        for _, code, rows in self.unacknowledged.rows():
+            if code in self.models:
+                self.models[code].again[rows] = True
+        self.passes.owe()
+        self._tell_freed_again()
+
+    def _adopt_models(self) -> None:
+        """Put the scoring file's models in force; one that changed is a new one, with standings of its own."""
+        in_force = {(held.name, held.hash): code for code, held in self.models.items()}
+        names = {held.name for held in self.models.values()}
+        following = max(self.models, default=-1) + 1
+        adopted: list[list[Any]] = []
+        for model in self.scoring.models:
+            code = in_force.get((model.name, model.hash))
+            if code is None:
+                code, following = following, following + 1
+                adopted.append([code, model.name, model.hash, model.name in names])
+            else:
+                adopted.append([code, model.name, model.hash, self.models[code].replaces])
+        if {item[0] for item in adopted} != set(self.models):
+            self.put_in_force(adopted)
+            self._models_news = adopted
+
+    def tell_all_again(self) -> None:
+        """Readers lost what they had, or some of it: everything is news, last documents not acknowledged too."""
+        for held in self.models.values():
+            held.again[:] = True
+        self.passes.owe()
+        self._tell_freed_again()
+
+    def _tell_freed_again(self) -> None:
+        known = self.roster.row_of
+        waiting = dict.fromkeys(self._freed_again) | dict.fromkeys(key for _, key in self.unacknowledged.freed())
+        self._freed_again = [key for key in waiting if key not in known]
+
+    # ---- events
+
+    def apply(self, columns: EventColumns, offsets: Int64s, record_ms: Int64s, to: int, clock_ms: int) -> Applied:
+        """Count one chunk of the source: [position, to).
+
+        `offsets` and `record_ms` (broker timestamps) are of all the chunk's records, `columns.index` points into
+        them; what stands before the position is skipped. `clock_ms` is the worker's clock.
+        """
+        outcomes: Counter[str] = Counter()
+        if self.position is None:
+            raise RuntimeError("no start: the journal doesn't say where to read from")
+        if len(columns) and int(offsets[columns.index[0]]) < self.position:
+            new = offsets[columns.index] >= self.position
+            outcomes["replayed"] = int((~new).sum())
+            columns = columns.take(new)
+        rejects: list[Reject] = []
+        to = max(to, self.position)
+        parts: Iterable[Piece] = [Piece(to)]
+        if len(columns):
+            verdict, rows, (buckets, types), limits = self._verdicts(columns, record_ms, clock_ms)
+            counted = np.flatnonzero(verdict == Verdict.COUNTED)
+            hashes = self._new_hashes(columns, counted, verdict)
+            counted = np.flatnonzero(verdict == Verdict.COUNTED)
+            if len(counted):
+                self.ids.remember(hashes)
+                newcomers = self._enter_new(columns, counted, rows)
+                values, ts_ms = columns.value[counted], columns.ts_ms[counted]
+                events = Counted(rows[counted], buckets[counted], types[counted], values, hashes, ts_ms)
+                self.count(events)
+                parts = pieces(to, events, offsets[columns.index[counted]], newcomers)
+            rejects = self._rejects(columns, verdict, limits)
+            tally = np.bincount(verdict, minlength=len(Verdict)).tolist()
+            for code, count in enumerate(tally):
+                outcomes[_OUTCOMES[Verdict(code)]] += count
+        self.position = to
+        for part in parts:
+            self.draft.add_piece(part)
+        return Applied(outcomes, rejects)
+
+    def _verdicts(
+        self, columns: EventColumns, record_ms: Int64s, clock_ms: int
+    ) -> tuple[NDArray[np.int8], Int64s, tuple[Int64s, Int64s], Int64s]:
+        """(verdicts, rows or -1, (buckets, types), time limits): all but duplicates is decided."""
+        n = len(columns)
+        types = np.fromiter(map(self.types.get, columns.event, _repeat_minus_one), np.int64, n)
+        buckets = columns.ts_ms // self._bucket_ms
+        keys = zip(columns.account_id, columns.user_id, strict=True)
+        rows = np.fromiter(map(self.roster.row_of.get, keys, _repeat_minus_one), np.int64, n)
+        verdict = np.zeros(n, np.int8)
+        verdict[types < 0] = Verdict.UNKNOWN_TYPE
+        refusals = []
+        for at in np.flatnonzero(rows < 0).tolist():
+            account = columns.account_id[at]
+            at_home = account is not None and (account, None) in self.roster.row_of
+            refusal = self._gate.judge((account, columns.user_id[at]), at_home=at_home)
+            if refusal is Verdict.EXCLUDED:
+                verdict[at] = refusal
+            elif refusal is Verdict.WRONG_PARTITION:
+                refusals.append(at)
+        if not self._gate.excludes_nobody:
+            known = np.flatnonzero(rows >= 0)
+            verdict[known[self.passes.excluded_rows()[rows[known]]]] = Verdict.EXCLUDED
+        limits = limits_ms(columns, record_ms, clock_ms)
+        reference = self.event_ms if self.event_clock else max(self.now_ms, clock_ms)
+        first_bucket = reference // self._bucket_ms - self.scoring.retention + 1
+        time_verdicts(columns, limits, buckets, first_bucket, verdict)
+        verdict[refusals] = Verdict.WRONG_PARTITION
+        return verdict, rows, (buckets, types), limits
+
+    def _new_hashes(self, columns: EventColumns, counted: Int64s, verdict: NDArray[np.int8]) -> Hashes:
+        """The id hashes of what is counted; marks the duplicates among it."""
+        ids = columns.event_id
+        if len(counted) < len(columns):
+            ids = [ids[at] for at in counted.tolist()]
+        hashes = hash_ids(ids, self._seed)
+        first = self.ids.first_seen(hashes)
+        if first.all():
+            return hashes
+        verdict[counted[~first]] = Verdict.DUPLICATE
+        return hashes[first]
+
+    def _enter_new(self, columns: EventColumns, counted: Int64s, rows: Int64s) -> Newcomers:
+        """Give rows to the entities that are counted for the first time."""
+        roster, new = self.roster, Newcomers()
+        for place in np.flatnonzero(rows[counted] < 0).tolist():
+            at = int(counted[place])
+            account, user = columns.account_id[at], columns.user_id[at]
+            row = roster.row_of.get((account, user))
+            if row is None:
+                parent = NO_PARENT
+                if account is not None:
+                    found = roster.row_of.get((account, None))
+                    if found is None:
+                        found = roster.take_row()
+                        roster.enter(found, (account, None), NO_PARENT)
+                        new.enter_account(place, found, account)
+                    parent, account = found, roster.account_of(found)
+                row = roster.take_row()
+                roster.enter(row, (account, user), parent)
+                new.enter_user(place, row, parent, user)
+            rows[at] = row
+        return new
+
+    def _rejects(self, columns: EventColumns, verdict: NDArray[np.int8], limits: Int64s) -> list[Reject]:
+        refused = np.flatnonzero(verdict >= Verdict.IN_FUTURE)
+        return [self._gate.reject(columns, at, Verdict(int(verdict[at])), int(limits[at])) for at in refused.tolist()]
+
+    # ---- scores
+
+    def score(self, now_ms: int, bases: Bases) -> Iterator[None]:
+        """Judge whoever changed, in steps well under 50 ms; run it to its end before `cut`."""
+        self.now_ms = max(self.now_ms, now_ms)
+        return self.passes.run(self.now_ms, bases)
+
+    # ---- journal
+
+    def acknowledged(self, redis_through: str, redis_id: str) -> None:
+        """Redis `redis_id` has acknowledged everything up to a version; goes into the next entry.
+
+        Not while there are rows to be told again: what was said of them before may be lost, though its version is
+        smaller.
+        """
+        if self.passes.owing:
+            return
+        if redis_through and (redis_through, redis_id) != (self.redis_through, self.redis_id):
+            self.mark_redis(redis_through, redis_id)
+            self._mark_news = True
+
+    def cut(self) -> list[Cut]:
+        """What happened since the last cut, as journal entries (none if nothing did)."""
+        before = self._journaled_position
+        cuts = self.draft.cuts(before if before is not None else 0)
+        self.draft = Draft()
+        if self._models_news is not None:
+            cuts[0].body["mo"], self._models_news = self._models_news, None
+        self._cut_freed(cuts)
+        last = cuts[-1]
+        bucket = self.now_ms // self._bucket_ms
+        if bucket != self._journaled_bucket:
+            last.body["now"], self._journaled_bucket = self.now_ms, bucket
+        if self.passes.expired_before != self._journaled_expiry:
+            last.body["fb"] = self._journaled_expiry = self.passes.expired_before
+        if self.ids.full:
+            last.body["rot"] = True
+            self.ids.rotate()
+        if self._mark_news:
+            last.body["rt"], last.body["rid"], self._mark_news = self.redis_through, self.redis_id, False
+        self._journaled_position = self.position
+        # Now, not when the entry has landed: by then a freed row may stand for another entity.
+        for cut in cuts:
+            self._prepare_batches(cut)
+        last.moved = any(cut.moved for cut in cuts)
+        return [cut for cut in cuts if cut.body]
+
+    def _cut_freed(self, cuts: list[Cut]) -> None:
+        """Add the rows freed, and the entities freed before whose last documents may be lost and that didn't return."""
+        again, self._freed_again = self._freed_again, []
+        for key in again:
+            if key not in self.roster.row_of:
+                cut = room(cuts, 16 + sum(4 * len(text or "") for text in key))
+                cut.body.setdefault("fk", []).append(list(key))
+                cut.freed.append(key)
+        rows = self.passes.take_freed(FREED_A_CUT)
+        if len(rows):
+            cut = room(cuts, 16 + 4 * len(rows))
+            cut.body["fb"] = self.passes.expired_before
+            cut.body["fr"] = rows.astype("<i4").tobytes()
+            cut.freed.extend(self.release(rows))
+
+    def _prepare_batches(self, cut: Cut) -> None:
+        """What may leave once an entry has landed. Rows that it frees get their last document only."""
+        batches = [score_batch(self.partition, judged, self.roster) for judged in cut.judged]
+        at = self.now_ms / 1000
+        for model in self.scoring.models if cut.freed else ():
+            batches.extend(freed_batch(self.partition, model, kind, cut.freed, at) for kind in model.kinds)
+        cut.batches.extend(batch for batch in batches if batch is not None)
+
+    def landed(self, cut: Cut, version: str) -> list[ScoreBatch]:
+        """The journal holds `cut` as `version`: what of it may leave now."""
+        for judged in cut.judged:
+            self.unacknowledged.add(version, judged.change.model, judged.change.rows.astype(np.int64))
+        self.unacknowledged.add_freed(version, cut.freed)
+        return [replace(batch, version=version) for batch in cut.batches]
+
+
+_repeat_minus_one = repeat(-1)
+
+_OUTCOMES = {
+    Verdict.COUNTED: "counted",
+    Verdict.DUPLICATE: "duplicate",
+    Verdict.UNKNOWN_TYPE: "unknown_type",
+    Verdict.EXCLUDED: "excluded",
+    Verdict.LATE: "late",
+    Verdict.IN_FUTURE: "dead_letter",
+    Verdict.WRONG_PARTITION: "dead_letter",
+}

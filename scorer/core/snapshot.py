@@ -1,0 +1,153 @@
+"""The whole fold as bodies of snapshot parts, and back. Each body is complete in itself and under 900 KB."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any, TypeVar
+
+import numpy as np
+
+from scorer.core.columns import pack_standing, unpack_standing
+from scorer.core.counts import Cells
+from scorer.core.dedupe import Hashes
+from scorer.core.draft import Accounts, Users, pack_accounts, pack_users, unpack_accounts, unpack_users
+from scorer.core.events import Int64s
+from scorer.core.fold import Fold
+from scorer.core.roster import EntityKey
+from scorer.core.standing import StandingChange
+from scorer.core.unacknowledged import Unacknowledged
+
+Item = TypeVar("Item")
+
+PART_BYTES = 700_000
+_CELLS = PART_BYTES // 16
+_HASHES = PART_BYTES // 8
+_STANDINGS = PART_BYTES // StandingChange.ROW_BYTES
+
+
+def freeze(fold: Fold) -> Iterator[dict[str, Any]]:
+    """The bodies of a snapshot of the fold as it stands at the call, made as they are asked for.
+
+    What may change later is copied at the call (runs of cells never change). Only who waits for Redis is read when
+    the first body is asked for: by then the entries that the call came with have landed, and name their versions.
+    """
+    roster = fold.roster
+    rows = roster.live_rows()
+    head = {
+        "t": fold.position,
+        "rows": len(roster),
+        "mo": [[code, held.name, held.hash, held.replaces] for code, held in fold.models.items()],
+        "now": fold.now_ms,
+        "em": fold.event_ms,
+        "rt": fold.redis_through,
+        "rid": fold.redis_id,
+    }
+    standings = [held.standing.of(code, rows) for code, held in fold.models.items()]
+    frozen = (list(roster.keys), roster.parent[rows], roster.last_ms[rows])
+    rest = _bodies(rows, frozen, fold.counts.runs(), fold.ids.columns(), standings)
+    return chain(_first_bodies(head, list(fold.types), fold.unacknowledged), rest)
+
+
+def _first_bodies(head: dict[str, Any], types: list[str], waiting: Unacknowledged) -> Iterator[dict[str, Any]]:
+    rows, freed = list(waiting.rows()), waiting.freed()
+    yield head
+    for names in _by_size(types, len):
+        yield {"ty": names}
+    for keys in _by_size(freed, lambda item: sum(len(text or "") for text in item[1])):
+        yield {"uf": [[version, list(key)] for version, key in keys]}
+    for version, code, of_model in rows:
+        for part in _cut(len(of_model), _HASHES):
+            yield {"ur": [version, code, of_model[part].astype("<i8").tobytes()]}
+
+
+def _bodies(
+    rows: Int64s,
+    roster: tuple[list[EntityKey | None], Any, Int64s],
+    runs: Sequence[Cells],
+    ids: tuple[Hashes, Hashes],
+    standings: list[StandingChange],
+) -> Iterator[dict[str, Any]]:
+    keys, parents, last_ms = roster
+    yield from _entities(keys, rows, parents)
+    for part in _cut(len(rows), _HASHES // 2):
+        yield {"lr": rows[part].astype("<i4").tobytes(), "lm": last_ms[part].astype("<i8").tobytes()}
+    for run in runs:
+        for part in _cut(len(run), _CELLS):
+            yield {"ck": run.keys[part].astype("<i8").tobytes(), "cv": run.values[part].astype("<i8").tobytes()}
+    for generation, hashes in zip(("hp", "hc"), ids, strict=True):
+        for part in _cut(len(hashes), _HASHES):
+            yield {generation: hashes[part].astype("<u8").tobytes()}
+    for change in standings:
+        for part in _cut(len(change), _STANDINGS):
+            mask = np.zeros(len(change), np.bool_)
+            mask[part] = True
+            yield {"st": [pack_standing(change.take(mask))]}
+
+
+def _entities(keys: list[EntityKey | None], rows: Int64s, parents: Any) -> Iterator[dict[str, Any]]:
+    """Accounts, then users, whose account's row must be known first."""
+    accounts: Accounts = []
+    users: Users = []
+    for row, parent in zip(rows.tolist(), parents.tolist(), strict=True):
+        account, user = keys[row] or (None, None)
+        if user is not None:
+            users.append((row, parent, user))
+        elif account is not None:
+            accounts.append((row, account))
+    for some_accounts in _by_size(accounts, lambda item: len(item[1])):
+        yield {"na": pack_accounts(some_accounts)}
+    for some_users in _by_size(users, lambda item: len(item[2])):
+        yield {"nu": pack_users(some_users)}
+
+
+def _by_size(items: list[Item], characters: Callable[[Item], int]) -> Iterator[list[Item]]:
+    size, start = 0, 0
+    for at, item in enumerate(items):
+        size += 40 + 4 * characters(item)
+        if size > PART_BYTES:
+            yield items[start : at + 1]
+            size, start = 0, at + 1
+    if start < len(items):
+        yield items[start:]
+
+
+def _cut(length: int, step: int) -> Iterator[slice]:
+    for at in range(0, length, step):
+        yield slice(at, at + step)
+
+
+def load(fold: Fold, body: dict[str, Any]) -> None:
+    """Take up one body. They come in the order in which they were made."""
+    if "rows" in body:
+        _load_head(fold, body)
+    for name in body.get("ty", ()):
+        fold.types[name] = len(fold.types)
+    for version, (account, user) in body.get("uf", ()):
+        fold.unacknowledged.add_freed(version, [(account, user)])
+    if "na" in body:
+        fold.roster.enter_restored(unpack_accounts(body["na"]), [])
+    if "nu" in body:
+        fold.roster.enter_restored([], unpack_users(body["nu"]))
+    fold.fit()
+    if "lr" in body:
+        fold.roster.last_ms[np.frombuffer(body["lr"], "<i4")] = np.frombuffer(body["lm"], "<i8")
+    if "ck" in body:
+        fold.counts.add(np.frombuffer(body["ck"], "<i8"), np.frombuffer(body["cv"], "<i8"))
+    none = np.empty(0, np.uint64)
+    for generation in ("hp", "hc"):
+        if generation in body:
+            hashes = np.frombuffer(body[generation], "<u8")
+            fold.ids.load(*((hashes, none) if generation == "hp" else (none, hashes)))
+    for packed in body.get("st", ()):
+        change = unpack_standing(packed)
+        fold.models[change.model].standing.apply(change)
+    if "ur" in body:
+        version, code, rows = body["ur"]
+        fold.unacknowledged.add(version, code, np.frombuffer(rows, "<i8"))
+
+
+def _load_head(fold: Fold, body: dict[str, Any]) -> None:
+    fold.position = body["t"]
+    fold.put_in_force(body["mo"])
+    fold.now_ms, fold.event_ms = body["now"], body["em"]
+    fold.redis_through, fold.redis_id = body["rt"], body["rid"]
+    fold.roster.reserve(body["rows"])

@@ -1,0 +1,104 @@
+"""ScoringKeys -> core.model.Scoring: spans in buckets, bands sorted, and the rules that bind several keys together."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from scorer.core.model import DEFAULT_BANDS, Band, BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from scorer.durations import format_duration, parse_duration
+from scorer.scoring_file.document import Document
+from scorer.scoring_file.problems import KeyPath, Problem, ScoringFileError
+from scorer.scoring_file.schema import CapKeys, ModelKeys, ScoringKeys, WeightKeys
+from scorer.suggestion import suggest
+
+_DAY = timedelta(days=1)
+_SHORTEST_BUCKET = timedelta(minutes=1)
+MOST_BUCKETS = 100_000
+"""Of a window. Cells are sparse, but a bucket number must stay small."""
+
+
+def resolve(document: Document, keys: ScoringKeys) -> Scoring:
+    """Raises ScoringFileError with every rule that is broken."""
+    problems = list(_problems(document, keys))
+    if problems:
+        raise ScoringFileError(problems)
+    bucket = parse_duration(keys.bucket)
+    return Scoring(
+        bucket_seconds=int(bucket.total_seconds()),
+        # Sorted, for the order in a file means nothing and must not change the hash.
+        events=tuple(sorted(keys.events)),
+        models=tuple(_model(name, model, bucket) for name, model in keys.models.items()),
+        exclude_users=tuple(dict.fromkeys(keys.exclude.users)),
+    )
+
+
+def _model(name: str, keys: ModelKeys, bucket: timedelta) -> Model:
+    weights = {event: _weight(written) for event, written in keys.weights.items()}
+    benchmark, curve = keys.benchmark, keys.curve
+    return Model(
+        name=name,
+        kinds=tuple(sorted(Kind[kind.upper()] for kind in keys.kinds)),
+        window=parse_duration(keys.window) // bucket,
+        weights={event: weight for event, weight in sorted(weights.items()) if weight.weight},
+        half_life=None if keys.half_life is None else parse_duration(keys.half_life) / bucket,
+        benchmark=BenchmarkRule(float(benchmark.percentile), benchmark.min_population, benchmark.initial),
+        curve=Curve(Shape(curve.shape), float(curve.steepness)),
+        bands=bands_of(keys),
+        margin=float(keys.margin),
+    )
+
+
+def _weight(written: float | WeightKeys) -> Weight:
+    if not isinstance(written, WeightKeys):
+        return Weight(float(written))
+    if isinstance(written.cap, CapKeys):
+        return Weight(float(written.weight), written.cap.user, written.cap.account)
+    return Weight(float(written.weight), cap_user=written.cap)
+
+
+def bands_of(keys: ModelKeys) -> tuple[Band, ...]:
+    """The bands, lowest first. The default's bounds hold for every curve: SCORING 4 makes no exception."""
+    if keys.bands is None:
+        return DEFAULT_BANDS
+    (lowest, _), *others = keys.bands.items()
+    return (
+        Band(lowest, float("-inf")),
+        *(Band(name, float(lower)) for name, lower in others if lower is not None),
+    )
+
+
+def _problems(document: Document, keys: ScoringKeys) -> Iterator[Problem]:
+    bucket = parse_duration(keys.bucket)
+    if bucket < _SHORTEST_BUCKET or _DAY % bucket or bucket % timedelta(seconds=1):
+        yield document.problem(("bucket",), "must be at least 1m and divide a day evenly, such as 1d, 1h or 15m")
+        return
+    for name, model in keys.models.items():
+        path: KeyPath = ("models", name)
+        window = parse_duration(model.window)
+        if window % bucket or not 1 <= window // bucket <= MOST_BUCKETS:
+            allowed = f"must be whole buckets of {format_duration(bucket)}, from 1 to {MOST_BUCKETS} of them"
+            yield document.problem((*path, "window"), allowed)
+        yield from _weight_problems(document, (*path, "weights"), model, keys)
+        yield from _band_problems(document, (*path, "bands"), model)
+
+
+def _weight_problems(document: Document, path: KeyPath, model: ModelKeys, keys: ScoringKeys) -> Iterator[Problem]:
+    for event, written in model.weights.items():
+        if event not in keys.events:
+            meant = suggest(event, keys.events)
+            yield document.problem((*path, event), "has a weight but isn't named in `events`", meant, valued=False)
+        cap = written.cap if isinstance(written, WeightKeys) else None
+        if isinstance(cap, CapKeys) and cap.user is None and cap.account is None:
+            yield document.problem((*path, event, "cap"), "must bound user, account or both")
+    if all(_weight(written).weight == 0 for written in model.weights.values()):
+        yield document.problem(path, "must have a weight other than 0")
+
+
+def _band_problems(document: Document, path: KeyPath, model: ModelKeys) -> Iterator[Problem]:
+    previous: float | None = None
+    for number, (name, lower) in enumerate((model.bands or {}).items()):
+        if lower is None and number:
+            yield document.problem((*path, name), "must have a lower bound: only the lowest band, the first, has none")
+        elif lower is not None:
+            if previous is not None and lower <= previous:
+                yield document.problem((*path, name), f"must be above the bound before it, {previous:g}: bands ascend")
+            previous = lower

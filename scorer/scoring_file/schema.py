@@ -1,0 +1,200 @@
+"""The scoring file as it is written (INTERFACES 3): keys, types, ranges, defaults. Also the source of its JSON Schema.
+
+Keys and values of later versions aren't here: `scorer.scoring_file.validation` knows them and says "not yet".
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+from scorer.core.decode.identifiers import ALLOWED, is_id
+from scorer.core.model import INACTIVE_BAND
+from scorer.durations import DURATION_ALLOWED, DURATION_PATTERN, parse_duration
+
+MOST_EVENT_TYPES = 4_096
+MOST_MODELS = 64
+MODEL_NAME_PATTERN = "^[a-z0-9_-]{1,64}$"
+
+NUMBER, MAPPING = "@number", "@mapping"
+"""Which form of a value was written. They stand in pydantic's locations, so they look like no key."""
+
+_LARGEST = 1e9
+
+
+def _event_name(name: str) -> str:
+    if not is_id(name):
+        raise ValueError(f"an event type must be {ALLOWED}")
+    return name
+
+
+def _model_name(name: str) -> str:
+    if re.fullmatch(MODEL_NAME_PATTERN, name) is None:
+        raise ValueError("a model's name must be 1 to 64 of a-z, 0-9, _ and -")
+    return name
+
+
+def _band_name(name: str) -> str:
+    if not is_id(name) or len(name) > 64 or name != name.strip():
+        raise ValueError("a band's name must be 1 to 64 characters, no control characters, no space at its ends")
+    if name.casefold() == INACTIVE_BAND:
+        raise ValueError("the name is reserved for entities that went silent: take another")
+    return name
+
+
+def _pattern(pattern: str) -> str:
+    if not is_id(pattern):
+        raise ValueError("must be a pattern of user ids, such as bot-* or *@example.com")
+    return pattern
+
+
+def _duration(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError(f"must be {DURATION_ALLOWED}")
+    parse_duration(value)
+    return value
+
+
+def _longer_than_zero(value: str) -> str:
+    if not parse_duration(value):
+        raise ValueError("must be longer than 0")
+    return value
+
+
+def _no_hold(value: str) -> str:
+    if parse_duration(value):
+        raise ValueError("not yet supported: allowed is 0s")
+    return value
+
+
+def _each_once(items: list[Any]) -> list[Any]:
+    if len(set(items)) < len(items):
+        raise ValueError("must name each only once")
+    return items
+
+
+def _no_flag(value: object) -> object:
+    if isinstance(value, bool):  # which equals 1
+        raise ValueError("must be 1")
+    return value
+
+
+def _form(value: object) -> str:
+    return MAPPING if isinstance(value, dict) else NUMBER
+
+
+def _nothing_is_empty(value: object) -> object:
+    return {} if value is None else value
+
+
+EventName = Annotated[str, AfterValidator(_event_name)]
+ModelName = Annotated[str, AfterValidator(_model_name), Field(json_schema_extra={"pattern": MODEL_NAME_PATTERN})]
+BandName = Annotated[str, AfterValidator(_band_name)]
+AnyDuration = Annotated[str, BeforeValidator(_duration), Field(json_schema_extra={"pattern": DURATION_PATTERN})]
+Duration = Annotated[AnyDuration, AfterValidator(_longer_than_zero)]
+Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+Cap = Annotated[float, Field(gt=0, le=_LARGEST)]
+
+
+class _Keys(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, validate_default=False)
+
+
+class EventKeys(_Keys):
+    """What an event type is. The facts are for KPIs; they have no effect on weighted scores."""
+
+    core: bool = Field(False, description="A core feature: counts towards feature adoption.")
+    advanced: bool = Field(False, description="An advanced feature: counts towards depth.")
+    integration: bool = Field(False, description="Use of an integration.")
+    duration: bool = Field(False, description="Its value is seconds.")
+
+
+class ExcludeKeys(_Keys):
+    users: list[Annotated[str, AfterValidator(_pattern)]] = Field(
+        [], description="Users who count nowhere, as patterns with * and ?."
+    )
+
+
+class CapKeys(_Keys):
+    user: Cap | None = Field(None, description="Most units per bucket that count for a user.")
+    account: Cap | None = Field(None, description="Most units per bucket that count for an account.")
+
+
+class WeightKeys(_Keys):
+    weight: Number = Field(description="What one unit is worth; 0 leaves the type out.")
+    cap: (
+        Annotated[
+            Annotated[Cap, Tag(NUMBER)] | Annotated[CapKeys, Tag(MAPPING)],
+            Discriminator(_form),
+        ]
+        | None
+    ) = Field(None, description="Most units per bucket that count: a number bounds users only.")
+
+
+class BenchmarkKeys(_Keys):
+    against: Literal["peers"] = Field("peers", description="What an entity is measured against.")
+    percentile: float = Field(90, ge=0, le=100, description="Percentile of the active entities' raw scores.")
+    min_population: int = Field(20, ge=1, le=1_000_000_000, description="Fewer active entities make no benchmark.")
+    initial: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="The benchmark while there are too few active entities; null: no score until then."
+    )
+
+
+class CurveKeys(_Keys):
+    shape: Literal["none", "linear", "exponential", "power_user", "uncapped"] = Field(
+        "exponential", description="How a normalised raw score becomes 1..100; none: the score is the raw."
+    )
+    # Far beyond 100 the curve is a step, and its exponential overflows.
+    steepness: float = Field(3, gt=0, le=100, description="k of the exponential and power_user curves.")
+
+
+class ModelKeys(_Keys):
+    score: Literal["weighted"] = Field("weighted", description="How the model scores.")
+    kinds: Annotated[list[Literal["user", "account"]], Field(min_length=1), AfterValidator(_each_once)] = Field(
+        ["user", "account"], description="What is scored."
+    )
+    window: Duration = Field(
+        "30d", description="How far back counts reach, in whole buckets, the current one included."
+    )
+    half_life: Duration | None = Field(None, description="The age at which a count weighs half; null: it never fades.")
+    weights: Annotated[
+        dict[
+            EventName,
+            Annotated[Annotated[Number, Tag(NUMBER)] | Annotated[WeightKeys, Tag(MAPPING)], Discriminator(_form)],
+        ],
+        Field(min_length=1),
+    ] = Field(description="What one unit of each event type is worth.")
+    rollup: Literal["counts"] = Field("counts", description="How an account is scored: by its own counts.")
+    tenure: Literal["as_is"] = Field("as_is", description="Whether new entities' raw scores are scaled up: no.")
+    benchmark: BenchmarkKeys = BenchmarkKeys()
+    curve: CurveKeys = CurveKeys()
+    bands: Annotated[dict[BandName, Number | None], Field(min_length=1)] | None = Field(
+        None, description="Lower bounds, inclusive, ascending; the lowest has none, whatever stands there."
+    )
+    margin: float = Field(2, ge=0, le=_LARGEST, description="By how much a score must pass a bound to change its band.")
+    hold: Annotated[AnyDuration, AfterValidator(_no_hold)] = Field(
+        "0s", description="How long a score must stay past a bound: 0s."
+    )
+    draft: Literal[False] = Field(False, description="Whether the model is computed but not published: no.")
+
+
+class ScoringKeys(_Keys):
+    """A scoring file."""
+
+    version: Annotated[Literal[1], BeforeValidator(_no_flag)] = Field(description="The version of this format.")
+    bucket: Duration = Field("1d", description="The width of a count: 1d, 1h, 15m, or another that divides a day.")
+    timezone: Literal["UTC"] = Field("UTC", description="The time zone of days.")
+    events: Annotated[
+        dict[EventName, Annotated[EventKeys, BeforeValidator(_nothing_is_empty)]],
+        Field(min_length=1, max_length=MOST_EVENT_TYPES),
+    ] = Field(description="The event types that count; others are unknown_type.")
+    exclude: ExcludeKeys = Field(ExcludeKeys(), description="Traffic that counts nowhere.")
+    models: Annotated[dict[ModelName, ModelKeys], Field(min_length=1, max_length=MOST_MODELS)] = Field(
+        description="The scoring models by name."
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the scoring file, for editors."""
+    schema = ScoringKeys.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Scorer scoring file"}

@@ -1,0 +1,259 @@
+"""A worker, composed: the one place that knows every part, and the only real clock."""
+
+import asyncio
+import gc
+import importlib.metadata
+import logging
+import os
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from scorer.core.benchmark import Benchmark
+from scorer.core.journal.owner import Identity
+from scorer.core.model import Scoring
+from scorer.health import HealthServer
+from scorer.metrics import Metrics
+from scorer.settings import Settings
+from scorer.sinks.redis_scores import RedisScores
+from scorer.stream.app import StreamOptions, build_app, run_app, stop_app
+from scorer.stream.clock import Clock
+from scorer.stream.connection import Connection
+from scorer.stream.dead_letters import DeadLetters
+from scorer.stream.exchange import Exchange
+from scorer.stream.journal_log import JournalLog
+from scorer.stream.owned_partition import Workplace
+from scorer.stream.owners import Owners
+from scorer.stream.topics import TopicNames, ensure_topics
+
+_log = structlog.get_logger(__name__)
+
+
+class WorkerFailed(Exception):
+    """A worker that can't go on; the message says why."""
+
+
+class Worker:
+    """One worker process: Kafka in, Redis out, health and metrics beside it."""
+
+    def __init__(self, settings: Settings, scoring: Scoring) -> None:
+        self._settings = settings
+        self._scoring = scoring
+        self._failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self._stop = asyncio.Event()
+        self._owners: Owners | None = None
+        self._starting = "starting"
+        self.metrics = Metrics(CollectorRegistry(), importlib.metadata.version("scorer"))
+        self.health = HealthServer(
+            settings.http.host, settings.http.port, self.metrics.registry, not_ready=self._not_ready
+        )
+
+    def stop(self) -> None:
+        """Stop cleanly; `run` returns when it is done."""
+        self._stop.set()
+
+    async def run(self, on_started: Callable[[int], None] = lambda port: None) -> None:
+        """Run until stopped. `on_started` is told the port of health and metrics. Raises what it failed with."""
+        # A chunk is thousands of small objects that die together: with the stock thresholds a third of the CPU
+        # goes into looking for cycles among them.
+        gc.set_threshold(200_000, 20, 20)
+        async with AsyncExitStack() as stack:
+            on_started(await self.health.start())
+            stack.push_async_callback(self.health.stop)
+            await self._run(stack)
+
+    async def _run(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        connection = connection_of(settings)
+        patience = settings.broker_patience.total_seconds()
+        names = TopicNames.of(settings.namespace, settings.input_topic)
+        facts = await ensure_topics(
+            connection,
+            names,
+            partitions=settings.partitions,
+            replication_factor=settings.replication_factor,
+            patience=patience,
+        )
+        for warning in facts.warnings:
+            _log.warning(warning)
+        clock = clock_of(settings)
+        scores = RedisScores(
+            settings.redis_url.get_secret_value(),
+            settings.namespace,
+            on_lost=self._lost_by_redis,
+            on_written=self._written_to_redis,
+        )
+
+        def on_benchmark(benchmark: Benchmark) -> None:
+            publish_benchmark(scores, benchmark)
+            owners.benchmark_changed(benchmark)
+
+        log = JournalLog(connection, names.journal, patience=patience)
+        letters = DeadLetters(connection, names.dead_letters, max_bytes=facts.dead_letter_bytes, patience=patience)
+        exchange = Exchange(connection, names, self._scoring, clock, on_benchmark, patience=patience)
+        name = settings.instance or socket.gethostname()
+        identity = Identity(name, self._scoring.bucket_seconds, self._scoring.hash)
+        place = Workplace(
+            scoring=self._scoring,
+            identity=Identity(
+                settings.instance or socket.gethostname(), self._scoring.bucket_seconds, self._scoring.hash
+            ),
+            input_topic=settings.input_topic,
+            partitions=facts.partitions,
+            dedupe_ids=settings.dedupe_ids,
+            publish_interval=settings.publish_interval,
+            start=settings.start,
+            clock=clock,
+            log=log,
+            letters=letters,
+            scores=scores,
+            exchange=exchange,
+            metrics=self.metrics,
+        )
+        owners = self._owners = Owners(place, self.fail, settings.benchmark_interval.total_seconds())
+        self.metrics.redis_pending_entities.set_function(scores.pending_entities)
+        self.metrics.last_commit_age_seconds.set_function(owners.commit_age_seconds)
+        await scores.start()
+        stack.push_async_callback(scores.stop)
+        for part in (log, letters, exchange):
+            await part.start()
+            stack.push_async_callback(part.stop)
+        data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scorer-")))
+        await self._stream(stack, connection, data_dir, owners, exchange, scores)
+
+    async def _stream(
+        self,
+        stack: AsyncExitStack,
+        connection: Connection,
+        data_dir: Path,
+        owners: Owners,
+        exchange: Exchange,
+        scores: RedisScores,
+    ) -> None:
+        settings = self._settings
+        options = StreamOptions(
+            connection=connection,
+            namespace=settings.namespace,
+            input_topic=settings.input_topic,
+            data_dir=data_dir,
+            on_fatal=self.fail,
+            instance=settings.instance,
+            session_timeout=settings.session_timeout,
+            broker_patience=settings.broker_patience,
+        )
+        app, flow = build_app(options, owners)
+        owners.attach(flow)
+        self._starting = ""
+        tasks: list[asyncio.Task[Any]] = [
+            asyncio.create_task(run_app(app), name="stream"),
+            asyncio.create_task(owners.exchange(), name="benchmark exchange"),
+            asyncio.create_task(owners.census(), name="census"),
+            asyncio.create_task(exchange.failed(), name="benchmark reader"),
+            asyncio.create_task(scores.wait(), name="redis"),
+            asyncio.create_task(self._stop.wait(), name="stop"),
+        ]
+        waited: list[asyncio.Future[Any]] = [*tasks]
+        try:
+            await asyncio.wait([*waited, self._failure], return_when=asyncio.FIRST_COMPLETED)
+            if self._failure.done():
+                raise self._failure.result()
+            for task in tasks[:-1]:
+                if task.done():
+                    task.result()
+                    raise WorkerFailed(f"{task.get_name()} ended")
+            _log.info("stopping: flushing, then leaving the group")
+            await owners.settle()
+            await stop_app(app)
+            await owners.stop()
+        finally:
+            for task in tasks:
+                task.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _lost_by_redis(self, partitions: frozenset[int]) -> None:
+        if self._owners is not None:
+            self._owners.lost_by_redis(partitions)
+
+    def _written_to_redis(self, partition: int, version: str) -> None:
+        if self._owners is not None:
+            self._owners.written_to_redis(partition, version)
+
+    def fail(self, error: BaseException) -> None:
+        """A part can't go on: the worker ends without another commit. May be called from any thread."""
+        loop = self._failure.get_loop()
+        loop.call_soon_threadsafe(self._fail, error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failure.done():
+            self._failure.set_result(error)
+
+    def _not_ready(self) -> list[str]:
+        if self._starting or self._owners is None:
+            return [self._starting or "starting"]
+        return self._owners.not_ready()
+
+
+def publish_benchmark(scores: RedisScores, benchmark: Benchmark) -> None:
+    """Show the benchmark in force."""
+    if benchmark.raw is not None:
+        scores.benchmark(
+            benchmark.model,
+            benchmark.kind,
+            raw=benchmark.raw,
+            population=benchmark.population,
+            version=benchmark.version,
+            computed_at=benchmark.computed_at,
+            exact=benchmark.exact,
+        )
+
+
+def connection_of(settings: Settings) -> Connection:
+    """Where the brokers are, by the settings."""
+    password = settings.kafka_sasl_password
+    files = (settings.kafka_ca_file, settings.kafka_cert_file, settings.kafka_key_file)
+    ca_file, cert_file, key_file = (str(file) if file is not None else None for file in files)
+    return Connection(
+        brokers=settings.brokers,
+        security_protocol=settings.kafka_security_protocol,
+        sasl_mechanism=settings.kafka_sasl_mechanism,
+        sasl_username=settings.kafka_sasl_username,
+        sasl_password=password.get_secret_value() if password is not None else None,
+        ca_file=ca_file,
+        cert_file=cert_file,
+        key_file=key_file,
+    )
+
+
+def clock_of(settings: Settings) -> Clock:
+    """The clock that the settings ask for."""
+    fixed = int(settings.clock.timestamp() * 1000) if isinstance(settings.clock, datetime) else None
+    return Clock(lambda: time.time_ns() // 1_000_000, by_events=settings.clock == "event", fixed_ms=fixed)
+
+
+async def run_worker(settings: Settings, scoring: Scoring) -> None:
+    """Run a worker until SIGTERM or SIGINT."""
+    worker = Worker(settings, scoring)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+
+    def started(port: int) -> None:
+        _log.info("health and metrics", address=f"http://{settings.http.host}:{port}")
+
+    try:
+        await worker.run(started)
+    except Exception as error:
+        _log.error("the worker stops", error=str(error) or type(error).__name__, kind=type(error).__name__)
+        logging.shutdown()
+        # Hard, so that nothing that is still under way commits or publishes.
+        os._exit(1)

@@ -1,0 +1,148 @@
+"""The connection to Redis: checked each time it is made, and never silently another server.
+
+RedisRefused (stop: the settings are wrong)
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    NoPermissionError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+)
+
+from scorer.sinks.redis_scripts import Script
+
+AWAY = (RedisError, OSError, asyncio.TimeoutError)
+"""What a call raises while Redis can't do its work: try again later."""
+
+_PATIENCE_SECONDS = 5.0
+
+
+class RedisRefused(Exception):
+    """SCORER_REDIS_URL can't work as it is set; the message says why, without the password."""
+
+
+def without_secrets(url: str) -> str:
+    """The URL as it may be logged: no password, and no options, which may hold one.
+
+    >>> without_secrets("redis://ann:geheim@cache:6379/0?password=x")
+    'redis://ann@cache:6379/0'
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    user = f"{parts.username}@" if parts.username else ""
+    return f"{parts.scheme}://{user}{host}{parts.path}"
+
+
+class RedisLink:
+    """One connection, used by one task at a time. It reconnects with the next call; the caller paces retries.
+
+    `on_connect` is awaited with the server's run id on every new connection before any other command leaves: with ""
+    where the server hides it.
+    """
+
+    def __init__(self, url: str, on_connect: Callable[[str], None]) -> None:
+        self.name = without_secrets(url)
+        self._on_connect = on_connect
+        try:
+            # No retries by the library: it would send to a replaced server what the old one had been promised.
+            self._redis = Redis.from_url(
+                url,
+                protocol=2,
+                max_connections=1,
+                retry=Retry(NoBackoff(), 0),
+                socket_timeout=_PATIENCE_SECONDS,
+                socket_connect_timeout=_PATIENCE_SECONDS,
+                redis_connect_func=self._greet,
+            )
+            self._redis.set_response_callback("INFO", _as_it_is)
+            self._execute: Callable[..., Awaitable[Any]] = self._redis.execute_command
+        except ValueError as error:
+            raise RedisRefused(f"SCORER_REDIS_URL={self.name} is not a URL of a Redis: {error}") from error
+
+    async def check(self) -> dict[str, str]:
+        """Asks again who answers, for a proxy may switch servers behind one connection; returns what it says."""
+        try:
+            answer = await self._execute("INFO", "server")
+        except NoPermissionError:
+            answer = b""
+        return self._heard(answer)
+
+    async def refusal(self) -> RedisRefused | None:
+        """Connects; what must be corrected before this URL can work. None if it works, or may do so later."""
+        try:
+            server = await self.check()
+        except AWAY as error:
+            return self._explain(error)
+        if server.get("redis_mode") == "cluster":
+            return RedisRefused(f"SCORER_REDIS_URL={self.name} is a Redis Cluster, which is not yet supported")
+        return None
+
+    async def run(self, script: Script, keys: Sequence[str], arguments: Iterable[str | int]) -> Any:
+        """Runs a script by its digest; loads it where it isn't known (a new server, SCRIPT FLUSH)."""
+        try:
+            return await self._execute("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await self._execute("EVAL", script.source, len(keys), *keys, *arguments)
+
+    async def disconnect(self) -> None:
+        """Drops the connection, so that the next call resolves the name and greets anew."""
+        await self._redis.connection_pool.disconnect()
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def _greet(self, connection: AbstractConnection) -> None:
+        await connection.on_connect()
+        await connection.send_command("INFO", "server")
+        try:
+            answer = await connection.read_response()
+        except NoPermissionError:
+            answer = b""  # a managed Redis may forbid INFO: then only a vanished heartbeat tells of a loss
+        self._heard(answer)
+
+    def _heard(self, info: bytes) -> dict[str, str]:
+        lines = [line.partition(":") for line in info.decode().splitlines()]
+        server = {name: value for name, separator, value in lines if separator}
+        self._on_connect(server.get("run_id", ""))
+        return server
+
+    def _explain(self, error: BaseException) -> RedisRefused | None:
+        errors = list(_chain(error))
+        if any(_is_about_login(each) for each in errors):
+            return RedisRefused(
+                f"SCORER_REDIS_URL={self.name}: Redis refuses the user name or password ({errors[0]}); "
+                "they belong into the URL, as redis://user:password@host:port/0"
+            )
+        if any(isinstance(each, socket.gaierror) for each in errors):
+            return RedisRefused(f"SCORER_REDIS_URL={self.name}: the host is unknown ({errors[0]})")
+        return None
+
+
+def _as_it_is(response: Any, **_: Any) -> Any:
+    return response
+
+
+def _is_about_login(error: BaseException) -> bool:
+    if isinstance(error, AuthenticationError | AuthenticationWrongNumberOfArgsError | NoPermissionError):
+        return True
+    return isinstance(error, ResponseError) and str(error).startswith(("NOAUTH", "WRONGPASS"))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    following: BaseException | None = error
+    while following is not None:
+        yield following
+        following = following.__cause__ or following.__context__

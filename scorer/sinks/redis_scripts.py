@@ -1,0 +1,99 @@
+"""The server-side scripts: each is one atomic step, and none lets an older version overwrite a newer value.
+
+Versions are compared as text: digits of a fixed width sort alike in every locale that Redis may run in.
+Many keys go through one MGET and one MSET, for each call from Lua costs about as much as the work it starts. MSET
+takes a time to live away, and MGET skips keys of a foreign type instead of failing the batch.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from scorer.sinks.score_json import VERSION_AT
+
+
+@dataclass(frozen=True)
+class Script:
+    """Lua source, known to Redis by its digest."""
+
+    source: str
+
+    @cached_property
+    def sha(self) -> str:
+        return hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+
+
+_VERSION = f"local function version(value) return string.sub(value, {VERSION_AT[0]}, {VERSION_AT[1]}) end"
+
+WRITE = Script(f"""{_VERSION}
+-- KEYS; ARGV: their values, then a time to live in seconds, then the positions it is for.
+-- Returns how many were refused because a newer value stands there.
+local keys, argv = KEYS, ARGV
+local stored = redis.call('MGET', unpack(keys))
+local pairs, length, refused, count = {{}}, 0, {{}}, 0
+for i = 1, #keys do
+  local before, value = stored[i], argv[i]
+  if before and version(before) > version(value) then
+    refused[i] = true
+    count = count + 1
+  else
+    pairs[length + 1], pairs[length + 2] = keys[i], value
+    length = length + 2
+  end
+end
+if length > 0 then redis.call('MSET', unpack(pairs)) end
+for i = #keys + 2, #argv do
+  local at = tonumber(argv[i])
+  if not refused[at] then redis.call('EXPIRE', keys[at], argv[#keys + 1]) end
+end
+return count
+""")
+
+RANK = Script("""
+-- KEYS: the sorted set, then score keys; ARGV: their members. Ranks by what is stored, whoever wrote it; who has no
+-- score, or is freed (only those have a time to live), leaves.
+local add, remove = {}, {}
+for i = 2, #KEYS do
+  local member, value = ARGV[i - 1], redis.call('GET', KEYS[i])
+  local score = value and string.match(value, '^{"v":"%d+","score":([-+.%deE]+),')
+  if score and redis.call('PTTL', KEYS[i]) < 0 then
+    add[#add + 1], add[#add + 2] = score, member
+  else
+    remove[#remove + 1] = member
+  end
+end
+if #add > 0 then redis.call('ZADD', KEYS[1], unpack(add)) end
+if #remove > 0 then redis.call('ZREM', KEYS[1], unpack(remove)) end
+""")
+
+WRITTEN, REFUSED, VANISHED = 1, 0, -1
+
+BEAT = Script(f"""{_VERSION}
+-- KEYS; ARGV: their values, then for each '1' if it must be there already. Returns for each {WRITTEN} written,
+-- {REFUSED} refused (a newer one stands there), {VANISHED} vanished: Redis has been emptied.
+local outcomes = {{}}
+for i = 1, #KEYS do
+  local before, value = redis.call('GET', KEYS[i]), ARGV[i]
+  if not before and ARGV[#KEYS + i] == '1' then
+    outcomes[i] = {VANISHED}
+  elseif before and version(before) > version(value) then
+    outcomes[i] = {REFUSED}
+  else
+    redis.call('SET', KEYS[i], value)
+    outcomes[i] = {WRITTEN}
+  end
+end
+return outcomes
+""")
+
+BENCHMARK = Script("""
+-- KEYS: one; ARGV: the value. Refused if the stored one is newer by its version and by its time: versions alone may
+-- start anew when Kafka's topics are lost.
+local stored = redis.call('GET', KEYS[1])
+if stored then
+  local before, after = cjson.decode(stored), cjson.decode(ARGV[1])
+  if before.version > after.version and before.computed_at > after.computed_at then return 0 end
+end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1
+""")

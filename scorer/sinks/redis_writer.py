@@ -1,0 +1,135 @@
+"""One round of writing to Redis: whatever is due, in the order that keeps the marks true."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from scorer.core.model import Kind
+from scorer.sinks.redis_backlog import Backlog, Portion, Ranking
+from scorer.sinks.redis_inbox import Inbox
+from scorer.sinks.redis_ledger import Ledger
+from scorer.sinks.redis_link import RedisLink
+from scorer.sinks.redis_presence import Presence
+from scorer.sinks.redis_scripts import BEAT, BENCHMARK, RANK, WRITE
+
+ROWS_PER_CALL = 500
+"""About 1.3 ms of the server and 0.6 ms of the worker's loop; Lua can't unpack more than some thousands."""
+
+FREED_SECONDS = 30 * 86400
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What the owner of the partitions is told, from within a round: both must return at once."""
+
+    lost: Callable[[frozenset[int]], None]
+    written: Callable[[int, str], None]
+
+
+class Writer:
+    """What is noted for Redis, and the rounds that write it. One task runs the rounds; anyone may note."""
+
+    def __init__(self, url: str, namespace: str, callbacks: Callbacks, ranking_seconds: float) -> None:
+        self._namespace = namespace
+        self._callbacks = callbacks
+        self._ranking_seconds = ranking_seconds
+        self.link = RedisLink(url, self._connected)
+        self.inbox = Inbox(namespace)
+        self.ledger = Ledger()
+        self.presence = Presence()
+        self.backlog = Backlog()
+        self._ranking = Ranking()
+        self._rank_at = 0.0
+        self._benchmarks: dict[str, str] = {}
+        self._benchmarks_due: set[str] = set()
+        self.run_id: str | None = None
+        self.refused = 0
+
+    def note_benchmark(self, key: str, value: str) -> None:
+        self._benchmarks[key] = value
+        self._benchmarks_due.add(key)
+
+    def render(self) -> None:
+        """Renders some of what was submitted; of each score only the newest is kept."""
+        self.inbox.render(ROWS_PER_CALL, self.backlog, self.ledger)
+
+    async def round(self, last: bool) -> bool:
+        """Writes what is due; returns whether there is more to be written now. With `last` the ranking is due, too.
+        Raises one of `redis_link.AWAY`: then the next round tries it again."""
+        self.render()
+        if self.run_id is not None:
+            self._compare(self.run_id)
+        await self._write_beats()
+        await self._write_benchmarks()
+        if self.backlog:
+            await self._write(self.backlog.portion(ROWS_PER_CALL))
+        for partition, version in self.ledger.written(self.backlog.written):
+            self._callbacks.written(partition, version)
+        more = bool(self.inbox or self.backlog)
+        if self._ranking and (_now() >= self._rank_at or (last and not more)):
+            await self._write_ranking()
+        refilled = [] if self._ranking else self.ledger.ranked()
+        return more or bool(refilled)  # their heartbeats may be written again
+
+    def seconds_to_ranking(self) -> float | None:
+        """How long the ranking may still wait; None when it is up to date."""
+        return max(self._rank_at - _now(), 0.0) if self._ranking else None
+
+    async def _write(self, portion: Portion) -> None:
+        freed = [at + 1 for at in portion.freed]
+        self.refused += await self.link.run(WRITE, portion.keys, [*portion.values, FREED_SECONDS, *freed])
+        self.backlog.confirm(portion)
+        if portion.accounts and not self._ranking:
+            self._rank_at = _now() + self._ranking_seconds
+        for key, account in portion.accounts.items():
+            self._ranking.add(key, account)
+
+    async def _write_ranking(self) -> None:
+        label = Kind.ACCOUNT.label
+        for model, account_ids, keys in self._ranking.portions(ROWS_PER_CALL):
+            await self.link.run(RANK, [f"{self._namespace}:rank:{model}:{label}", *keys], account_ids)
+        self._ranking.clear()
+
+    async def _write_beats(self) -> None:
+        if not self.presence.due(self.ledger.lost):
+            return
+        await self.link.check()
+        beats = self.presence.due(self.ledger.lost)
+        keys = [f"{self._namespace}:partition:{partition}" for partition in beats]
+        values = [value for value, _ in beats.values()]
+        expected = [str(int(must_exist)) for _, must_exist in beats.values()]
+        outcomes = await self.link.run(BEAT, keys, values + expected)
+        self._lose(self.presence.beaten(beats, outcomes), "its heartbeats are gone")
+
+    async def _write_benchmarks(self) -> None:
+        for key in list(self._benchmarks_due):
+            value = self._benchmarks[key]
+            await self.link.run(BENCHMARK, [key], [value])
+            if self._benchmarks[key] is value:
+                self._benchmarks_due.discard(key)
+
+    def _connected(self, run_id: str) -> None:
+        self.run_id = run_id
+        self._compare(run_id)
+
+    def _compare(self, run_id: str) -> None:
+        self._lose(self.presence.compare(run_id), "another server answers, or it was restarted")
+
+    def _lose(self, partitions: frozenset[int], cause: str) -> None:
+        if not partitions:
+            return
+        _log.warning("redis lost the scores: writing all of them again", cause=cause, partitions=sorted(partitions))
+        for partition in partitions:
+            self.ledger.lose(partition)
+            self.inbox.void_refill(partition)
+        self._benchmarks_due.update(self._benchmarks)
+        self._callbacks.lost(partitions)
+
+
+def _now() -> float:
+    """Seconds on the loop's own clock, for pacing only."""
+    return asyncio.get_running_loop().time()

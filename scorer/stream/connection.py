@@ -1,0 +1,100 @@
+"""How to reach the brokers: what the settings say, as the arguments that aiokafka's clients take."""
+
+import ssl
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from scorer.stream.broker_errors import BadConnection
+
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+# Below the patience (minutes), so that a broker that hangs is noticed and asked again on a new connection.
+REQUEST_TIMEOUT_MS = 30_000
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where the brokers are and how to prove who we are. Raises BadConnection if the parts contradict each other.
+
+    `brokers`: `host:port`, one or more. Files are PEM; `cert_file` and `key_file` prove the client (mutual TLS).
+    """
+
+    brokers: tuple[str, ...]
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.brokers:
+            raise BadConnection("no broker is named")
+        if self.security_protocol not in PROTOCOLS:
+            raise BadConnection(f"security protocol {self.security_protocol!r} is none of {', '.join(PROTOCOLS)}")
+        if self._sasl:
+            self._check_sasl()
+        elif self.sasl_mechanism or self.sasl_username or self.sasl_password:
+            raise BadConnection(
+                f"SASL credentials are given, but security protocol {self.security_protocol} has no SASL"
+            )
+        if not self._tls and (self.ca_file or self.cert_file or self.key_file):
+            raise BadConnection(f"TLS files are given, but security protocol {self.security_protocol} has no TLS")
+        if bool(self.cert_file) != bool(self.key_file):
+            raise BadConnection("a client certificate needs both the certificate file and the key file")
+
+    def _check_sasl(self) -> None:
+        if self.sasl_mechanism not in MECHANISMS:
+            raise BadConnection(f"SASL mechanism {self.sasl_mechanism!r} is none of {', '.join(MECHANISMS)}")
+        if not self.sasl_username or not self.sasl_password:
+            raise BadConnection("SASL needs both a username and a password")
+
+    @property
+    def _sasl(self) -> bool:
+        return self.security_protocol.startswith("SASL_")
+
+    @property
+    def _tls(self) -> bool:
+        return self.security_protocol.endswith("SSL")
+
+    @property
+    def bootstrap(self) -> str:
+        """The brokers as one comma-separated string, as tools take it and messages show it."""
+        return ",".join(self.brokers)
+
+    @cached_property
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """The TLS context, None without TLS. Raises BadConnection naming the file that can't be used."""
+        if not self._tls:
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            raise BadConnection(f"the CA file {self.ca_file} can't be used: {error}") from error
+        if self.cert_file and self.key_file:
+            try:
+                context.load_cert_chain(self.cert_file, self.key_file)
+            except OSError as error:
+                raise BadConnection(f"{self.cert_file} with {self.key_file} can't be used: {error}") from error
+        return context
+
+    def security_kwargs(self) -> dict[str, Any]:
+        """What every client of aiokafka, and a bare connection, takes to prove who we are."""
+        kwargs: dict[str, Any] = {"security_protocol": self.security_protocol, "ssl_context": self.ssl_context}
+        if self._sasl:
+            kwargs["sasl_mechanism"] = self.sasl_mechanism
+            kwargs["sasl_plain_username"] = self.sasl_username
+            kwargs["sasl_plain_password"] = self.sasl_password
+        return kwargs
+
+    def client_kwargs(self, client_id: str = "scorer") -> dict[str, Any]:
+        """Arguments of AIOKafkaClient, AIOKafkaAdminClient, AIOKafkaProducer and AIOKafkaConsumer alike."""
+        return {
+            "bootstrap_servers": self.bootstrap,
+            "client_id": client_id,
+            "request_timeout_ms": REQUEST_TIMEOUT_MS,
+            **self.security_kwargs(),
+        }

@@ -1,0 +1,426 @@
+"""One partition while this worker owns it: claims, restores, counts, scores, flushes. All steps of the core's
+`Owner`, done on Kafka."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from aiokafka.errors import ConsumerStoppedError
+from numpy.typing import NDArray
+
+from scorer.core.decode import decode
+from scorer.core.events import EventColumns, Reject
+from scorer.core.journal import owner as steps
+from scorer.core.journal.owner import Identity, Owner, Steps
+from scorer.core.journal.restore import LogRecord
+from scorer.core.model import Scoring
+from scorer.core.partition import PartitionState
+from scorer.metrics import Metrics
+from scorer.stream.broker_errors import Trimmed
+from scorer.stream.clock import Clock
+from scorer.stream.dead_letters import DeadLetter, DeadLetters
+from scorer.stream.exchange import Exchange
+from scorer.stream.journal_log import JournalLog, Record
+from scorer.stream.ports import Chunk, Flow, Scores
+
+_log = logging.getLogger(__name__)
+
+FLUSH_AT_BYTES = 600_000
+"""A draft of this size is flushed at once."""
+
+FULL_AT_BYTES = 4_000_000
+"""A draft of this size makes the source wait."""
+
+BEHIND_SECONDS = 5.0
+"""A worker that is further behind publishes only every `PATIENT_SECONDS`."""
+
+PATIENT_SECONDS = 5.0
+MOST_ID_BYTES = 400_000
+SKEW_SECONDS = 60
+LATENCIES_KEPT = 100_000
+
+
+class ClockSkew(Exception):
+    """The worker's clock and the broker's are too far apart to own a partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What all partitions of a worker share."""
+
+    scoring: Scoring
+    identity: Identity
+    input_topic: str
+    partitions: int
+    dedupe_ids: int
+    publish_interval: timedelta
+    start: str | timedelta
+    clock: Clock
+    log: JournalLog
+    letters: DeadLetters
+    scores: Scores
+    exchange: Exchange
+    metrics: Metrics
+
+
+class OwnedPartition:
+    """The driver of one partition. `phase` says in words what it is doing."""
+
+    def __init__(self, partition: int, place: Workplace, flow: Flow, random_number: Any) -> None:
+        self.partition = partition
+        self._place = place
+        self._flow = flow
+        self.owner = Owner(self._new_state, place.identity, random_number, snapshots=place.log.can_trim)
+        self.phase = "not claimed"
+        self.token = -1
+        self.caught_up = False
+        self.last_commit = time.monotonic()
+        self._behind_until_ms: int | None = None
+        self._lock = asyncio.Lock()
+        self._wanted = asyncio.Event()
+        self._room = asyncio.Event()
+        self._reader: AsyncGenerator[list[Record], None] | None = None
+        self._read_ahead: deque[Record] = deque()
+        self._refill = False
+        self._pausing = False
+        self._times: list[NDArray[np.int64]] = []
+        self._published: deque[tuple[str, list[NDArray[np.int64]]]] = deque()
+
+    def _new_state(self) -> PartitionState:
+        place = self._place
+        return PartitionState(
+            place.scoring, self.partition, place.partitions, place.dedupe_ids, event_clock=place.clock.by_events
+        )
+
+    # ---- the life of an ownership
+
+    async def run(self) -> None:
+        """Own the partition until it is revoked or the group wants it elsewhere."""
+        self._pausing = False
+        while await self._establish():
+            await self._publish_until_lost()
+            if self._pausing:
+                return
+            _log.warning("partition %s: somebody else wrote to its journal; claiming it again", self.partition)
+        self.phase = "left: the group hasn't accepted this worker's generation"
+
+    async def pause(self) -> None:
+        """A rebalance or the end: flush what there is; the state is kept, and a claim will tell if it stands."""
+        self._pausing = True
+        self._wanted.set()
+        async with self._lock:
+            if self.owner.state is not None and self.phase == "running":
+                await self._flush(score=True)
+        self.phase = "paused"
+
+    def drop(self) -> None:
+        """Give up the state: an append may be on its way."""
+        self.owner.drop()
+        self.phase = "not claimed"
+        self._room.set()
+
+    async def _establish(self) -> bool:
+        self.phase, self.caught_up = "claiming", False
+        began = time.perf_counter()
+        async with self._lock:
+            owned = await self._perform(self.owner.own())
+        state = self.owner.state
+        if not owned or state is None:
+            return False
+        place = self._place
+        place.metrics.recovery_seconds.observe(time.perf_counter() - began)
+        place.scores.adopt(self.partition, state.redis_through, state.redis_id)
+        self._beat(state)
+        self.phase = "running"
+        self.token = self._flow.release(self.partition, state.position or 0)
+        _log.info("partition %s stands at offset %s", self.partition, state.position)
+        return True
+
+    async def _publish_until_lost(self) -> None:
+        due = time.monotonic()
+        beat = 0.0
+        while not self._pausing:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, due - time.monotonic())):
+                    await self._wanted.wait()
+            self._wanted.clear()
+            if self._pausing:
+                return
+            score = time.monotonic() >= due
+            async with self._lock:
+                if not await self._flush(score=score):
+                    self._flow.hold(self.partition)
+                    self._place.scores.forget(self.partition)
+                    return
+            if score:
+                due = time.monotonic() + self._publish_seconds()
+            if time.monotonic() - beat >= 1.0 and self.owner.state is not None:
+                beat = time.monotonic()
+                self._beat(self.owner.state)
+
+    def _publish_seconds(self) -> float:
+        interval = self._place.publish_interval.total_seconds()
+        return max(interval, PATIENT_SECONDS) if self.behind_seconds() > BEHIND_SECONDS else interval
+
+    # ---- events
+
+    async def process(self, chunk: Chunk) -> None:
+        """Count a chunk, unless it isn't what comes next."""
+        state = self.owner.state
+        if chunk.token != self.token or state is None or state.position is None:
+            return
+        if chunk.from_offset > state.position:
+            self.token = self._flow.release(self.partition, state.position)
+            return
+        self._place.metrics.chunk_records.observe(len(chunk.values))
+        while state.draft.size > FULL_AT_BYTES:
+            self._room.clear()
+            self._wanted.set()
+            await self._room.wait()
+            if chunk.token != self.token or self.owner.state is not state:
+                return
+        self._count(state, chunk)
+        if state.draft.size > FLUSH_AT_BYTES:
+            self._wanted.set()
+
+    def _count(self, state: PartitionState, chunk: Chunk) -> None:
+        metrics = self._place.metrics
+        began = time.perf_counter()
+        columns, rejects = decode(chunk.values)
+        decoded = time.perf_counter()
+        metrics.stage_seconds.labels("decode").observe(decoded - began)
+        first = state.position or 0
+        rejects = [reject for reject in rejects if int(chunk.offsets[reject.index]) >= first]
+        outcomes: dict[str, int] = {"dead_letter": len(rejects)}
+        for part, to in _small_pieces(columns, chunk):
+            applied = state.apply(part, chunk.offsets, chunk.timestamps_ms, to, self._place.clock.worker_ms())
+            rejects.extend(applied.rejects)
+            for outcome, count in applied.outcomes.items():
+                outcomes[outcome] = outcomes.get(outcome, 0) + count
+        self.owner.letters.extend(self._letter(chunk, reject) for reject in rejects)
+        for outcome, count in outcomes.items():
+            if count:
+                metrics.events.labels(outcome).inc(count)
+        self._place.clock.saw_event(state.event_ms)
+        if len(chunk.timestamps_ms):
+            self._times.append(chunk.timestamps_ms)
+            self._behind_until_ms = int(chunk.timestamps_ms[-1])
+        metrics.stage_seconds.labels("count").observe(time.perf_counter() - decoded)
+
+    def _letter(self, chunk: Chunk, reject: Reject) -> DeadLetter:
+        offset, value = int(chunk.offsets[reject.index]), chunk.values[reject.index]
+        at_ms = self._place.clock.wall_ms()
+        return DeadLetter(
+            self._place.input_topic, self.partition, offset, value, str(reject.reason), reject.detail, at_ms
+        )
+
+    def lag(self) -> int | None:
+        """Records between the state and the end of the source, None while that is unknown."""
+        state, end = self.owner.state, self._flow.end_offset(self.partition)
+        if state is None or state.position is None or end is None:
+            return None
+        return max(0, end - state.position)
+
+    def behind_seconds(self) -> float:
+        """Now minus the broker timestamp of the last record processed; 0 at the log's end."""
+        if self.lag() == 0 or self._behind_until_ms is None:
+            return 0.0
+        return max(0.0, (self._place.clock.wall_ms() - self._behind_until_ms) / 1000)
+
+    # ---- scores and the journal
+
+    def lost_by_redis(self) -> None:
+        """Redis holds nothing of this partition any more, or may not: tell it everything again."""
+        if self.owner.state is not None:
+            self._refill = True
+            self.owner.state.tell_all_again()
+            self._wanted.set()
+
+    def written_to_redis(self, version: str) -> None:
+        """Scores up to a version can be read now."""
+        now_ms = self._place.clock.wall_ms()
+        while self._published and self._published[0][0] <= version:
+            for times in self._published.popleft()[1]:
+                self._place.metrics.event_to_score_seconds.observe((now_ms - times) / 1000)
+
+    async def _flush(self, *, score: bool) -> bool:
+        """Score, journal, let out. False: the state was lost."""
+        state = self.owner.state
+        if state is None:
+            return False
+        if self.lag() == 0:
+            self.caught_up = True
+        refill, self._refill = self._refill and score, self._refill and not score
+        began = time.perf_counter()
+        if score:
+            for _ in state.score(self._place.clock.now_ms(), self._place.exchange.bases()):
+                await asyncio.sleep(0)
+            self._place.metrics.stage_seconds.labels("score").observe(time.perf_counter() - began)
+            began = time.perf_counter()
+        through, redis_id = self._redis_mark(state)
+        times, self._times = (self._times, []) if score else ([], self._times)
+        flushed = await self._perform(self.owner.flush(redis_through=through, redis_id=redis_id))
+        self._place.metrics.stage_seconds.labels("flush").observe(time.perf_counter() - began)
+        self._room.set()
+        if flushed:
+            if times and sum(map(len, times)) <= LATENCIES_KEPT:
+                self._published.append((self.owner.last_version, times))
+            if refill:
+                self._place.scores.refilled(self.partition)
+        return flushed
+
+    def _redis_mark(self, state: PartitionState) -> tuple[str, str]:
+        """What Redis has acknowledged, if that is news: a Redis just met has not acknowledged what was adopted."""
+        through = self._place.scores.acknowledged(self.partition)
+        run_id = self._place.scores.run_id
+        if run_id is None or through <= state.redis_through:
+            return state.redis_through, state.redis_id
+        return through, run_id
+
+    async def settle_redis(self, patience_seconds: float) -> None:
+        """At a clean end: wait for Redis, and journal that it has everything."""
+        until = time.monotonic() + patience_seconds
+        state = self.owner.state
+        while state is not None and state.has_unacknowledged and time.monotonic() < until:
+            await asyncio.sleep(0.05)
+            async with self._lock:
+                if not await self._flush(score=False):
+                    return
+
+    def _beat(self, state: PartitionState) -> None:
+        self._place.scores.heartbeat(
+            self.partition,
+            version=self.owner.last_version,
+            at=self._place.clock.wall_ms() / 1000,
+            as_of=state.event_ms / 1000 if state.event_ms else None,
+            behind_seconds=self.behind_seconds(),
+            owner=self._place.identity.owner,
+        )
+
+    # ---- steps
+
+    async def _perform(self, flow: Steps) -> bool:
+        """Do a flow's steps to its end. If it is cut short the state is given up."""
+        answer: Any = None
+        try:
+            while True:
+                try:
+                    step = flow.send(answer)
+                except StopIteration as end:
+                    return bool(end.value)
+                answer = await self._do(step)
+        except BaseException:
+            flow.close()
+            self.drop()
+            raise
+        finally:
+            await self._close_reader()
+
+    async def _do(self, step: steps.Step) -> Any:
+        place = self._place
+        match step:
+            case steps.Append(value):
+                landed = await place.log.append(self.partition, value)
+                place.metrics.journal_bytes.inc(len(value))
+                if self.phase == "claiming":
+                    self._check_clock(landed.timestamp_ms)
+                return steps.Landed(landed.offset, landed.timestamp_ms)
+            case steps.Publish(batches):
+                for batch in batches:
+                    place.scores.submit(batch)
+            case steps.SendDeadLetters(letters):
+                await place.letters.write(letters)
+            case steps.Commit(position):
+                with suppress(ConsumerStoppedError):
+                    await self._flow.commit(self.partition, position)
+                self.last_commit = time.monotonic()
+            case steps.Bounds():
+                return (await place.log.bounds(self.partition))[0]
+            case steps.Read(start, stop):
+                return await self._read(start, stop)
+            case steps.Trim(before):
+                await place.log.trim(self.partition, before)
+            case steps.MayClaim():
+                return await self._may_claim()
+            case steps.ResolveStart():
+                return await self._resolve_start()
+        return None
+
+    def _check_clock(self, timestamp_ms: int) -> None:
+        skew = (self._place.clock.wall_ms() - timestamp_ms) / 1000
+        if timestamp_ms >= 0 and abs(skew) > SKEW_SECONDS:
+            raise ClockSkew(
+                f"this worker's clock is {skew:+.0f} s off the broker's: at most {SKEW_SECONDS} s are allowed. "
+                f"Synchronise the clocks (NTP) of both"
+            )
+
+    async def _read(self, start: int, stop: int) -> list[LogRecord] | steps.Trimmed:
+        """The next journal record: one at a time, so that nothing holds the loop for long."""
+        self.phase = f"restoring: at {start} of {stop} records of its journal"
+        if self._reader is None:
+            self._reader = self._place.log.read(self.partition, start, stop)
+            self._read_ahead.clear()
+        try:
+            while not self._read_ahead:
+                self._read_ahead.extend(await anext(self._reader))
+        except StopAsyncIteration:
+            return []
+        except Trimmed as trimmed:
+            await self._close_reader()
+            return steps.Trimmed(trimmed.log_start)
+        await asyncio.sleep(0)
+        record = self._read_ahead.popleft()
+        return [LogRecord(record.offset, record.timestamp_ms, record.value)]
+
+    async def _close_reader(self) -> None:
+        if self._reader is not None:
+            await self._reader.aclose()
+            self._reader = None
+
+    async def _may_claim(self) -> bool:
+        with suppress(ConsumerStoppedError):
+            return await self._flow.generation_accepted()
+        return False
+
+    async def _resolve_start(self) -> int:
+        """Where to read from the first time, or after the journal was lost: all that the input still holds."""
+        flow, start = self._flow, self._place.start
+        committed = await flow.committed(self.partition)
+        if committed is not None:
+            _log.warning(
+                "partition %s: its journal is empty, though the group had read up to %s: the journal was lost. "
+                "Counting anew from what the input still holds",
+                self.partition,
+                committed,
+            )
+            return await flow.log_start(self.partition)
+        if start == "latest":
+            return await flow.log_end(self.partition)
+        if isinstance(start, timedelta):
+            since_ms = self._place.clock.wall_ms() - int(start.total_seconds() * 1000)
+            return await flow.offset_at(self.partition, since_ms)
+        return await flow.log_start(self.partition)
+
+
+def _small_pieces(columns: EventColumns, chunk: Chunk) -> list[tuple[EventColumns, int]]:
+    """The chunk's events in pieces whose ids surely fit into a journal entry, and the position after each."""
+    n = len(columns)
+    ids = sum(map(len, columns.user_id)) + sum(len(account) for account in columns.account_id if account)
+    count = -(-4 * ids // MOST_ID_BYTES) if 4 * ids > MOST_ID_BYTES else 1
+    if count <= 1 or n <= 1:
+        return [(columns, chunk.to_offset)]
+    bounds = [n * i // count for i in range(count + 1)]
+    at = np.arange(n)
+    pieces = []
+    for low, high in pairwise(bounds):
+        to = chunk.to_offset if high == n else int(chunk.offsets[columns.index[high]])
+        pieces.append((columns.take((at >= low) & (at < high)), to))
+    return pieces

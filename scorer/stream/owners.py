@@ -1,0 +1,189 @@
+"""All partitions of a worker: what Faust tells of assignments goes to their drivers."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from scorer.core.benchmark import Benchmark
+from scorer.core.partition import PartitionState
+from scorer.stream.owned_partition import OwnedPartition, Workplace
+from scorer.stream.ports import Chunk, Flow
+
+_log = logging.getLogger(__name__)
+
+REDIS_PATIENCE_SECONDS = 6.0
+CENSUS_SECONDS = 5.0
+
+
+class Owners:
+    """`scorer.stream.ports.Partitions`, and the benchmark exchange of the partitions that stand.
+
+    `on_fatal` is called with what a partition can't go on after.
+    """
+
+    def __init__(self, place: Workplace, on_fatal: Callable[[BaseException], None], benchmark_seconds: float) -> None:
+        self._place = place
+        self._on_fatal = on_fatal
+        self._benchmark_seconds = benchmark_seconds
+        self._flow: Flow | None = None
+        self._owned: dict[int, OwnedPartition] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    def attach(self, flow: Flow) -> None:
+        self._flow = flow
+
+    # ---- what Faust calls
+
+    async def assigned(self, partitions: frozenset[int]) -> None:
+        """Claim every partition of the assignment anew; whose journal nobody wrote to meanwhile keeps its state."""
+        if self._flow is None:
+            raise RuntimeError("no flow is attached")
+        for partition in set(self._owned) - partitions:
+            await self._leave(partition)
+        for partition in sorted(partitions):
+            await self._end_task(partition)
+            if partition not in self._owned:
+                self._owned[partition] = OwnedPartition(partition, self._place, self._flow, _random_number)
+            self._tasks[partition] = asyncio.create_task(self._run(self._owned[partition]), name=f"own {partition}")
+        _log.info("assigned: %s", sorted(partitions))
+
+    async def revoked(self, partitions: frozenset[int]) -> None:
+        """Flush what there is of these. What isn't done when Faust gives up waiting is abandoned."""
+        owned = [self._owned[partition] for partition in sorted(partitions) if partition in self._owned]
+        await asyncio.gather(*(each.pause() for each in owned))
+
+    async def process(self, chunk: Chunk) -> None:
+        owned = self._owned.get(chunk.partition)
+        if owned is not None:
+            await owned.process(chunk)
+
+    def position(self, partition: int) -> int | None:
+        owned = self._owned.get(partition)
+        return owned.owner.state.position if owned is not None and owned.owner.state is not None else None
+
+    def journaled(self, partition: int) -> int | None:
+        """Nothing for Faust to commit: each flush commits for itself."""
+        return None
+
+    # ---- what the sinks and the service call
+
+    def lost_by_redis(self, partitions: frozenset[int]) -> None:
+        for partition in partitions & set(self._owned):
+            self._owned[partition].lost_by_redis()
+
+    def written_to_redis(self, partition: int, version: str) -> None:
+        if partition in self._owned:
+            self._owned[partition].written_to_redis(version)
+
+    def not_ready(self) -> list[str]:
+        """Why the worker isn't ready, as sentences."""
+        if not self._owned:
+            return ["no partition is assigned yet"]
+        reasons = [f"partition {p}: {each.phase}" for p, each in self._owned.items() if each.phase != "running"]
+        behind = [
+            f"partition {p} is catching up: {each.lag()} records to go"
+            for p, each in self._owned.items()
+            if each.phase == "running" and not each.caught_up
+        ]
+        return reasons + behind
+
+    async def settle(self) -> None:
+        """At a clean end: flush, wait for Redis, and journal that it has everything."""
+        await self.revoked(frozenset(self._owned))
+        await asyncio.gather(*(each.settle_redis(REDIS_PATIENCE_SECONDS) for each in self._owned.values()))
+
+    async def stop(self) -> None:
+        for partition in list(self._owned):
+            await self._leave(partition)
+
+    async def exchange(self) -> None:
+        """Send summaries and merge benchmarks, every interval and when a partition has caught up. Runs for ever."""
+        known: set[int] = set()
+        while True:
+            caught_up = {p for p, each in self._standing() if each.caught_up}
+            due = time.monotonic() + self._benchmark_seconds
+            await self._exchange_once()
+            known = caught_up
+            while time.monotonic() < due and {p for p, each in self._standing() if each.caught_up} <= known:
+                await asyncio.sleep(min(0.1, self._benchmark_seconds))
+
+    async def _exchange_once(self) -> None:
+        exchange = self._place.exchange
+        for partition, each in list(self._standing()):
+            state = each.owner.state
+            if state is not None and each.owner.state is state:
+                summaries = list(state.passes.summaries(each.caught_up))
+                await exchange.send(each.owner.ledger.epoch, summaries)
+                if partition == 0:
+                    await exchange.merge(each.owner.ledger.epoch, self._place.partitions)
+
+    async def census(self) -> None:
+        """Keep the gauges of who stands where. Runs for ever."""
+        while True:
+            self._count_entities()
+            await asyncio.sleep(CENSUS_SECONDS)
+
+    def _count_entities(self) -> None:
+        metrics = self._place.metrics
+        scores: dict[tuple[str, str, str], int] = {}
+        entities: dict[tuple[str, str], int] = {}
+        for partition, each in self._standing():
+            state = each.owner.state
+            if state is None:
+                continue
+            for model, kind, states, bands in state.passes.population():
+                for band, count in bands.items():
+                    at = (model.name, kind.label, band)
+                    scores[at] = scores.get(at, 0) + count
+                if model is self._place.scoring.models[0]:
+                    for name, count in states.items():
+                        entities[kind.label, name] = entities.get((kind.label, name), 0) + count
+            metrics.consumer_lag_records.labels(self._place.input_topic, str(partition)).set(each.lag() or 0)
+        for (model_name, label, band), count in scores.items():
+            metrics.scores.labels(model_name, label, band).set(count)
+        for (label, name), count in entities.items():
+            metrics.entities.labels(label, name).set(count)
+
+    def benchmark_changed(self, benchmark: Benchmark) -> None:
+        if benchmark.raw is not None:
+            labels = (benchmark.model, benchmark.kind.label, "all")
+            self._place.metrics.benchmark_raw.labels(*labels).set(benchmark.raw)
+
+    def commit_age_seconds(self) -> float:
+        """Of the partition that waits longest with something to commit."""
+        ages = [time.monotonic() - each.last_commit for _, each in self._standing() if each.lag()]
+        return max(ages, default=0.0)
+
+    def _standing(self) -> Iterator[tuple[int, OwnedPartition]]:
+        for partition, each in list(self._owned.items()):
+            if each.phase == "running" and isinstance(each.owner.state, PartitionState):
+                yield partition, each
+
+    async def _run(self, owned: OwnedPartition) -> None:
+        try:
+            await owned.run()
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            _log.error("partition %s stops: %s", owned.partition, error)
+            self._on_fatal(error)
+
+    async def _leave(self, partition: int) -> None:
+        await self._end_task(partition)
+        self._owned.pop(partition).drop()
+        self._place.scores.forget(partition)
+        self._place.metrics.forget_partition(self._place.input_topic, partition)
+
+    async def _end_task(self, partition: int) -> None:
+        task = self._tasks.pop(partition, None)
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def _random_number() -> int:
+    return secrets.randbits(62)

@@ -1,0 +1,538 @@
+"""The Redis sink on a real Redis and on the embedded Valkey."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from redis import Redis
+
+from scorer.core.model import Kind
+from scorer.core.publish import ScoreBatch, version
+from scorer.sinks.redis_scores import RedisRefused, RedisScores
+from tests.servers import RedisServer
+
+EPOCH = 1795355044123
+SCORES = [0.1 + 0.2, 100.0, 1 / 3, 5e-324, 1e300, 84.43900000000001]
+PATIENCE_SECONDS = 20.0
+
+
+def at(number: int, epoch: int = EPOCH) -> str:
+    return version(epoch, number)
+
+
+def batch(
+    entities: dict[str, float],
+    number: int,
+    *,
+    kind: Kind = Kind.USER,
+    epoch: int = EPOCH,
+    partition: int = 0,
+    state: str = "scored",
+    freed: bool = False,
+    model: str = "engagement",
+) -> ScoreBatch:
+    n = len(entities)
+    return ScoreBatch(
+        partition=partition,
+        version=version(epoch, number),
+        model=model,
+        model_version=3,
+        computed_at=1795355044.612,
+        kind=np.full(n, kind, np.int8),
+        entity_id=list(entities),
+        score=np.array(list(entities.values()), np.float64),
+        raw=np.array(list(entities.values()), np.float64) / 7,
+        band=[None if state == "warming_up" else "healthy"] * n,
+        previous_band=[None] * n,
+        state=[state] * n,
+        benchmark=np.full(n, 208.20000000000002),
+        benchmark_version=np.full(n, 17),
+        population=np.full(n, 5),
+        min_population=20,
+        as_of=np.full(n, 1795355044.1),
+        freed=np.full(n, freed),
+    )
+
+
+class Told:
+    """What the sink told its owner."""
+
+    def __init__(self) -> None:
+        self.lost: list[frozenset[int]] = []
+        self.written: list[tuple[int, str]] = []
+
+
+@asynccontextmanager
+async def sink_of(url: str, told: Told | None = None, ranking_seconds: float = 0.01) -> AsyncIterator[RedisScores]:
+    told = told or Told()
+    sink = RedisScores(
+        url, "ns", told.lost.append, lambda *written: told.written.append(written), ranking_seconds=ranking_seconds
+    )
+    await sink.start()
+    try:
+        yield sink
+    finally:
+        await sink.stop()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def write(sink: RedisScores, *batches: ScoreBatch) -> None:
+    for each in batches:
+        sink.submit(each)
+    await until(lambda: all(sink.acknowledged(each.partition) >= each.version for each in batches))
+
+
+def beat(sink: RedisScores, number: int, partition: int = 0, epoch: int = EPOCH) -> None:
+    sink.heartbeat(partition, version=at(number, epoch), at=2.5, as_of=1.5, behind_seconds=0.0, owner="worker-1")
+
+
+@pytest.fixture(params=["redis_server", "valkey"])
+def url(request: pytest.FixtureRequest) -> str:
+    server: Any = request.getfixturevalue(request.param)
+    return str(server.url)
+
+
+@pytest.fixture
+def redis(url: str) -> Iterator[Redis]:
+    with Redis.from_url(url, decode_responses=True) as client:
+        yield client
+
+
+def stored(redis: Redis, key: str) -> dict[str, Any]:
+    value: Any = redis.get(key)
+    found: dict[str, Any] = json.loads(value)
+    return found
+
+
+def run(scenario: Awaitable[None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(2 * PATIENCE_SECONDS):
+            await scenario
+
+    asyncio.run(bounded())
+
+
+def test_a_score_is_one_json_object_whose_numbers_read_back_exactly(url: str, redis: Redis) -> None:
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            await write(sink, batch({f"acme/ann%{i}": score for i, score in enumerate(SCORES)}, 7))
+
+    run(scenario())
+    for i, score in enumerate(SCORES):
+        raw: Any = redis.get(f"ns:score:engagement:user:acme/ann%{i}")
+        assert raw.startswith('{"v":"1795355044123000000007",')
+        assert json.loads(raw) == {
+            "v": "1795355044123000000007",
+            "score": score,
+            "raw": score / 7,
+            "band": "healthy",
+            "previous_band": None,
+            "delta": None,
+            "state": "scored",
+            "benchmark": 208.20000000000002,
+            "benchmark_version": 17,
+            "model_version": 3,
+            "as_of": 1795355044.1,
+            "computed_at": 1795355044.612,
+        }
+
+
+def test_one_that_warms_up_has_no_score_and_says_how_many_are_missing(url: str, redis: Redis) -> None:
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            await write(sink, batch({"Łódź/zoë": float("nan")}, 1, state="warming_up"))
+
+    run(scenario())
+    score = stored(redis, "ns:score:engagement:user:Łódź/zoë")
+    assert (score["score"], score["band"]) == (None, None)
+    assert (score["population"], score["min_population"]) == (5, 20)
+
+
+def test_an_older_version_never_overwrites_a_newer_one(url: str, redis: Redis) -> None:
+    async def scenario() -> None:
+        async with sink_of(url) as sink, sink_of(url) as zombie:
+            await write(sink, batch({"a": 1.0, "b": 1.0}, 5, epoch=EPOCH + 1))
+            await write(zombie, batch({"a": 2.0, "c": 2.0}, 900))
+            assert zombie.refused == 1
+            await write(sink, batch({"b": 3.0}, 5, epoch=EPOCH + 1))  # the same version again: a repeat is harmless
+
+    run(scenario())
+    scores = {name: stored(redis, f"ns:score:engagement:user:{name}")["score"] for name in "abc"}
+    assert scores == {"a": 1.0, "b": 3.0, "c": 2.0}
+
+
+def test_a_freed_entity_gets_a_time_to_live_and_loses_it_when_it_returns(url: str, redis: Redis) -> None:
+    key = "ns:score:engagement:user:a"
+
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            await write(sink, batch({"a": 1.0, "b": 1.0}, 1))
+            await write(sink, batch({"a": 1.0}, 2, state="inactive", freed=True))
+            assert 30 * 86400 - 60 < redis.ttl(key) <= 30 * 86400
+            await write(sink, batch({"a": 5.0}, 3))
+            assert redis.ttl(key) == -1
+            async with sink_of(url) as zombie:
+                await write(zombie, batch({"a": 1.0}, 2, state="inactive", freed=True))
+            assert (redis.ttl(key), stored(redis, key)["score"]) == (-1, 5.0)
+            sink.submit(batch({"a": 1.0}, 4, freed=True))
+            await write(sink, batch({"a": 6.0}, 5))  # both in one call: only the newest is written
+            assert redis.ttl(key) == -1
+            assert redis.ttl("ns:score:engagement:user:b") == -1
+
+    run(scenario())
+
+
+def test_the_scripts_come_back_after_script_flush(url: str, redis: Redis) -> None:
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            await write(sink, batch({"a": 1.0}, 1))
+            redis.script_flush()
+            await write(sink, batch({"a": 2.0}, 2))
+            assert sink.problem is None
+
+    run(scenario())
+    assert stored(redis, "ns:score:engagement:user:a")["score"] == 2.0
+
+
+def test_a_batch_of_many_thousands_arrives_whole(url: str, redis: Redis) -> None:
+    scores = {f"user-{i}": float(i) for i in range(7321)}
+
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            sink.submit(batch(scores, 1))
+            assert sink.pending_entities() == len(scores)
+            await until(lambda: sink.acknowledged(0) == at(1))
+            assert sink.pending_entities() == 0
+
+    run(scenario())
+    values: Any = redis.mget([f"ns:score:engagement:user:{name}" for name in scores])
+    assert [json.loads(value)["score"] for value in values] == list(scores.values())
+
+
+def test_the_ranking_holds_the_newest_score_of_accounts_only(url: str, redis: Redis) -> None:
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            await write(sink, batch({"ann": 99.0}, 1), batch({"a": 10.1, "b": 20.2, "c": 3.0}, 1, kind=Kind.ACCOUNT))
+            await write(sink, batch({"a": 1 / 3}, 2, kind=Kind.ACCOUNT))
+            await write(sink, batch({"b": float("nan")}, 3, kind=Kind.ACCOUNT, state="warming_up"))
+            await write(sink, batch({"c": 1.0}, 4, kind=Kind.ACCOUNT, state="inactive", freed=True))
+            await write(sink, batch({"d": 1.0}, 5, kind=Kind.ACCOUNT, state="inactive"))
+
+    run(scenario())
+    assert redis.zrange("ns:rank:engagement:account", 0, -1, withscores=True) == [("a", 1 / 3), ("d", 1.0)]
+    assert redis.keys("ns:rank:*") == ["ns:rank:engagement:account"]
+
+
+def test_an_older_worker_does_not_change_the_ranking(url: str, redis: Redis) -> None:
+    async def scenario() -> None:
+        async with sink_of(url) as sink, sink_of(url) as zombie:
+            await write(sink, batch({"a": 10.0}, 1, epoch=EPOCH + 1, kind=Kind.ACCOUNT))
+            await write(zombie, batch({"a": 20.0, "b": 5.0}, 1, kind=Kind.ACCOUNT))
+
+    run(scenario())
+    assert redis.zrange("ns:rank:engagement:account", 0, -1, withscores=True) == [("b", 5.0), ("a", 10.0)]
+
+
+def test_a_version_is_acknowledged_when_all_its_batches_are_written_and_ranked(url: str, redis: Redis) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(url, told, ranking_seconds=3600.0) as sink:
+            sink.submit(batch({f"u{i}": 1.0 for i in range(2000)}, 1))
+            sink.submit(batch({"a": 1.0}, 1, kind=Kind.ACCOUNT, model="points"))
+            await until(lambda: told.written)
+            assert told.written == [(0, at(1))]
+            assert redis.exists("ns:score:points:account:a")
+            assert sink.acknowledged(0) == ""  # not ranked yet
+        assert sink.acknowledged(0) == at(1)  # a stop doesn't leave the ranking behind
+
+    run(scenario())
+    assert redis.zscore("ns:rank:points:account", "a") == 1.0
+
+
+def test_an_empty_batch_moves_the_acknowledged_version(url: str) -> None:
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            await write(sink, batch({"a": 1.0}, 1), batch({}, 2))
+            assert sink.acknowledged(0) == at(2)
+
+    run(scenario())
+
+
+def test_a_broken_connection_loses_nothing(url: str, redis: Redis) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(url, told) as sink:
+            for number in range(1, 40):
+                redis.client_kill_filter(_type="normal", skipme=True)
+                sink.submit(batch({"a": float(number), f"b{number}": float(number)}, number))
+                await asyncio.sleep(0)
+            await until(lambda: sink.acknowledged(0) == at(39))
+
+    run(scenario())
+    assert told.lost == []
+    assert len(redis.keys("ns:score:*")) == 40
+    assert stored(redis, "ns:score:engagement:user:a")["score"] == 39.0
+
+
+def test_with_redis_away_only_the_newest_values_wait_and_are_written_on_its_return(redis_server: RedisServer) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        redis_server.stop()
+        async with sink_of(redis_server.url, told) as sink:
+            for number in range(1, 200):
+                sink.submit(batch({f"u{i}": float(number) for i in range(50)}, number))
+                sink.submit(batch({f"p{number}": 1.0}, number, partition=1))
+            await until(lambda: sink.pending_entities() <= 2 * 50 + 199)
+            assert (sink.acknowledged(0), sink.acknowledged(1)) == ("", "")
+            assert sink.problem is not None
+            assert "SCORER_REDIS_URL" in sink.problem
+            redis_server.restart()
+            await until(lambda: (sink.acknowledged(0), sink.acknowledged(1)) == (at(199), at(199)))
+            assert sink.problem is None
+
+    run(scenario())
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        assert len(redis.keys("ns:score:*")) == 50 + 199
+        assert {stored(redis, f"ns:score:engagement:user:u{i}")["score"] for i in range(50)} == {199.0}
+    assert told.lost == []  # it held nothing before
+
+
+def test_a_redis_that_came_back_empty_is_filled_again(redis_server: RedisServer) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(redis_server.url, told) as sink:
+            beat(sink, 1)
+            sink.benchmark("engagement", Kind.USER, raw=1.5, population=7, version=1, computed_at=3.5, exact=True)
+            await write(sink, batch({"a": 1.0, "b": 1.0}, 1))
+            first = sink.run_id
+            redis_server.restart()
+            beat(sink, 2)
+            await until(lambda: told.lost)
+            assert told.lost == [frozenset({0})]
+            assert sink.run_id != first
+            sink.submit(batch({"b": 2.0}, 2))
+            await until(lambda: (0, at(2)) in told.written)
+            assert sink.acknowledged(0) == ""  # not everything is there again
+            sink.submit(batch({"a": 1.0}, 3))
+            sink.refilled(0)
+            await until(lambda: sink.acknowledged(0) == at(3))
+
+    run(scenario())
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        assert stored(redis, "ns:score:engagement:user:a")["v"] == at(3)
+        assert stored(redis, "ns:benchmark:engagement:user:all")["raw"] == 1.5
+        assert stored(redis, "ns:partition:0")["v"] == at(2)
+
+
+def test_flushall_is_noticed_by_the_next_heartbeat_and_stays_so_until_refilled(url: str, redis: Redis) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(url, told) as sink:
+            for partition in (0, 1):
+                beat(sink, 1, partition)
+                await write(sink, batch({f"a{partition}": 1.0}, 1, partition=partition))
+            redis.flushall()
+            beat(sink, 2)
+            await until(lambda: told.lost)
+            assert told.lost == [frozenset({0})]
+            assert sink.acknowledged(0) == ""
+            beat(sink, 2, 1)
+            await until(lambda: len(told.lost) > 1)
+            assert told.lost[1] == frozenset({1})
+            await write(sink, batch({"c": 1.0}, 2, partition=2))  # two rounds have passed
+            assert not redis.exists("ns:partition:0")
+            sink.submit(batch({"a0": 1.0}, 3))
+            sink.refilled(0)
+            await until(lambda: redis.exists("ns:partition:0"))
+            assert sink.acknowledged(0) == at(3)
+            assert redis.exists("ns:score:engagement:user:a0")
+
+    run(scenario())
+
+
+def test_a_second_loss_voids_a_refill_that_was_under_way(redis_server: RedisServer) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(redis_server.url, told) as sink:
+            beat(sink, 1)
+            await write(sink, batch({"a": 1.0, "b": 1.0}, 1))
+            redis_server.restart()
+            beat(sink, 2)
+            await until(lambda: len(told.lost) == 1)
+            redis_server.stop()
+            sink.submit(batch({"a": 1.0, "b": 1.0}, 2))
+            sink.refilled(0)
+            await until(lambda: sink.problem)
+            redis_server.restart()
+            await until(lambda: len(told.lost) == 2)
+            await write(sink, batch({"z": 1.0}, 1, partition=9))
+            assert sink.acknowledged(0) == ""
+            sink.refilled(0)
+            sink.submit(batch({"c": 1.0}, 3))
+            await until(lambda: sink.acknowledged(0) == at(3))
+
+    run(scenario())
+
+
+def test_a_restarted_worker_finds_its_redis_as_it_left_it(url: str, redis: Redis) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            beat(sink, 1)
+            await write(sink, batch({"a": 1.0}, 1))
+            run_id = sink.run_id
+        assert run_id
+        async with sink_of(url, told) as sink:
+            sink.adopt(0, at(1), run_id)
+            beat(sink, 2)
+            await until(lambda: stored(redis, "ns:partition:0")["v"] == at(2))
+            assert sink.acknowledged(0) == at(1)
+            sink.adopt(1, at(1), "another server")
+            await until(lambda: told.lost)
+            assert told.lost == [frozenset({1})]
+            assert (sink.acknowledged(0), sink.acknowledged(1)) == (at(1), "")
+
+    run(scenario())
+    assert redis.exists("ns:score:engagement:user:a")
+
+
+def test_a_redis_flushed_while_no_worker_ran_is_noticed(url: str, redis: Redis) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            beat(sink, 1)
+            await write(sink, batch({"a": 1.0}, 1))
+            run_id = sink.run_id
+        redis.flushall()
+        async with sink_of(url, told) as sink:
+            sink.adopt(0, at(1), run_id or "")
+            beat(sink, 2)
+            await until(lambda: told.lost)
+
+    run(scenario())
+    assert told.lost == [frozenset({0})]
+    assert not redis.exists("ns:partition:0")
+
+
+def test_a_partition_that_went_elsewhere_is_forgotten(url: str, redis: Redis) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(url, told) as sink:
+            beat(sink, 1)
+            await write(sink, batch({"a": 1.0}, 1))
+            sink.submit(batch({"b": 1.0}, 2))
+            sink.forget(0)
+            assert (sink.acknowledged(0), sink.pending_entities()) == ("", 0)
+            redis.flushall()
+            beat(sink, 1, 1)
+            await write(sink, batch({"c": 1.0}, 1, partition=1))
+
+    run(scenario())
+    assert told.lost == []
+    assert not redis.exists("ns:score:engagement:user:b")
+
+
+def test_a_partition_that_comes_back_starts_from_what_its_journal_says(url: str, redis: Redis) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(url, told) as sink:
+            beat(sink, 1)
+            await write(sink, batch({"a": 1.0}, 1))
+            redis.flushall()
+            sink.adopt(0, "", "")  # its journal was lost: nothing can be missing
+            assert sink.acknowledged(0) == ""
+            beat(sink, 2, epoch=EPOCH + 1)
+            await until(lambda: redis.exists("ns:partition:0"))
+
+    run(scenario())
+    assert told.lost == []
+
+
+def test_a_heartbeat_is_never_overwritten_by_an_older_owner(url: str, redis: Redis) -> None:
+    async def scenario() -> None:
+        async with sink_of(url) as sink, sink_of(url) as zombie:
+            beat(sink, 3, epoch=EPOCH + 1)
+            await until(lambda: redis.exists("ns:partition:0"))
+            beat(zombie, 99)
+            await write(zombie, batch({"a": 1.0}, 99))  # heartbeats go first
+
+    run(scenario())
+    assert stored(redis, "ns:partition:0") == {
+        "v": at(3, EPOCH + 1),
+        "at": 2.5,
+        "as_of": 1.5,
+        "behind_seconds": 0.0,
+        "owner": "worker-1",
+    }
+
+
+def test_a_benchmark_is_refused_only_if_older_by_version_and_by_time(url: str, redis: Redis) -> None:
+    key = "ns:benchmark:engagement:account:all"
+
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+
+            async def write_benchmark(entry: int, number: int, raw: float, computed_at: float) -> None:
+                sink.benchmark(
+                    "engagement",
+                    Kind.ACCOUNT,
+                    raw=raw,
+                    population=42,
+                    version=number,
+                    computed_at=computed_at,
+                    exact=True,
+                )
+                await write(sink, batch({"a": 1.0}, entry))  # benchmarks go first
+
+            await write_benchmark(1, 17, 208.20000000000002, 100.5)
+            await write_benchmark(2, 16, 1.0, 99.5)
+            assert stored(redis, key) == {
+                "raw": 208.20000000000002,
+                "population": 42,
+                "version": 17,
+                "computed_at": 100.5,
+                "exact": True,
+            }
+            await write_benchmark(3, 1, 2.0, 101.5)  # the topics were lost: versions start anew
+            assert stored(redis, key)["version"] == 1
+
+    run(scenario())
+
+
+def test_a_wrong_password_is_said_without_it(redis_server: RedisServer) -> None:
+    with Redis.from_url(redis_server.url) as client:
+        client.config_set("requirepass", "right")
+    for login in ("ann:geheim@", ":geheim@", ""):
+        url = redis_server.url.replace("redis://", f"redis://{login}")
+        with pytest.raises(RedisRefused, match=r"SCORER_REDIS_URL.*refuses the user name or password") as refused:
+            asyncio.run(RedisScores(url, "ns", lambda _: None).start())
+        assert "geheim" not in str(refused.value)
+
+
+def test_an_unknown_host_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(RedisRefused, match=r"^SCORER_REDIS_URL=redis://no-such-host:6379/1: the host is unknown"):
+        asyncio.run(RedisScores("redis://:geheim@no-such-host:6379/1", "ns", lambda _: None).start())

@@ -1,0 +1,315 @@
+"""The naive recount: SCORING 1, 2 and 4 written down once more, slowly, and sharing no code with what it judges.
+
+It keeps a dict of counts and recomputes every score from nothing. Sums are decimals of 60 digits, so `raw` is the
+float64 nearest to the true value; only the curves use float functions. Where the design is silent, it decides:
+
+Rule 1: an event that isn't `counted` leaves no trace: no entity, no count, and its id isn't remembered.
+Rule 2: without `now_ms`, `feed` calls nothing late. Lateness can't change a score (a late event lies outside every
+    window, and `now` never goes back); it decides only which of two events with the same id counts, and who exists.
+Rule 3: an event of value 0 is an event: whoever has one in the window isn't inactive.
+Rule 4: an entity exists while it has a counted event within the retention (or ahead of `now`). One with older events
+    only is absent from `results`; `gone` names it, and Redis may still hold its last write, `inactive`.
+Rule 5: the first state that fits: raw 0 without a benchmark is `warming_up`, not 1.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal, localcontext
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+from scorer.core.model import Band, Curve, Kind, Model, Scoring, Shape
+from tests.oracle_input import MICRO, UnusableRecordError, counted, decimal_of, member_id, parsed, partition_of
+
+Entity = tuple[Kind, str]
+Cell = tuple[int, str]
+"""Bucket and event type."""
+
+HOUR_MS = 3_600_000
+EXACT = Context(prec=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One entity in one model. `band` is that of the score alone (margin 0): see `band_after` for a margin."""
+
+    score: float | None
+    raw: float
+    band: str | None
+    state: str
+    benchmark: float | None
+
+
+class Oracle:
+    """Counts events one at a time; tells all scores of any moment.
+
+    With `partitions`, event ids are remembered per input partition, as a worker does it (the same id in accounts of
+    two partitions counts twice); without, over everything.
+    """
+
+    def __init__(self, scoring: Scoring, *, partitions: int | None = None) -> None:
+        self.scoring = scoring
+        self.partitions = partitions
+        self.bucket_ms = scoring.bucket_seconds * 1000
+        self.outcomes: dict[str, int] = defaultdict(int)
+        self.largest_ts_ms: int | None = None
+        """Of the counted events."""
+        self._seen: set[tuple[int, str]] = set()
+        self._cells: dict[str, dict[Cell, int]] = defaultdict(lambda: defaultdict(int))
+        self._members: dict[str, set[str]] = defaultdict(set)
+
+    def feed(
+        self,
+        event: Mapping[str, object] | bytes | None,
+        record_timestamp_ms: int,
+        *,
+        now_ms: int | None = None,
+        partition: int | None = None,
+    ) -> str:
+        """Takes a record's value; returns its outcome, as the metric names it, or `dead_letter:` and the reason.
+
+        `now_ms`: the worker's clock at that moment, for `late` and `in_future`. `partition`: where the record stood.
+        A negative `record_timestamp_ms` is unknown.
+        """
+        try:
+            outcome = self._count(event, record_timestamp_ms, now_ms, partition)
+        except UnusableRecordError as rejected:
+            outcome = f"dead_letter:{rejected}"
+        self.outcomes[outcome] += 1
+        return outcome
+
+    def _count(
+        self, event: Mapping[str, object] | bytes | None, record_ms: int, now_ms: int | None, partition: int | None
+    ) -> str:
+        record = parsed(event)
+        if "traits" in record and "event" not in record:
+            return "trait"
+        said = counted(record)
+        home = partition_of(said.account or said.user, self.partitions) if self.partitions else 0
+        if partition is not None and partition != home:
+            raise UnusableRecordError("wrong_partition")
+        clocks = [ms for ms in (record_ms if record_ms >= 0 else None, now_ms) if ms is not None]
+        if clocks and said.ts_ms > min(clocks) + HOUR_MS:
+            raise UnusableRecordError("in_future")
+        bucket = said.ts_ms // self.bucket_ms
+        if now_ms is not None and bucket < self._oldest(now_ms):
+            return "late"
+        if any(fnmatchcase(said.user, pattern) for pattern in self.scoring.exclude_users):
+            return "excluded"
+        if said.event not in self.scoring.events:
+            return "unknown_type"
+        if said.event_id is not None:
+            if (home, said.event_id) in self._seen:
+                return "duplicate"
+            self._seen.add((home, said.event_id))
+        member = member_id(said.account, said.user)
+        self._cells[member][bucket, said.event] += said.micros
+        if said.account is not None:
+            self._members[said.account].add(member)
+        self.largest_ts_ms = said.ts_ms if self.largest_ts_ms is None else max(said.ts_ms, self.largest_ts_ms)
+        return "counted"
+
+    def _oldest(self, now_ms: int) -> int:
+        """The oldest bucket within the retention."""
+        return now_ms // self.bucket_ms - self.scoring.retention + 1
+
+    def counts(self, now_ms: int | None = None) -> dict[Entity, dict[Cell, int]]:
+        """Counts of every entity by (bucket, event type), in units of 1e-6; with `now_ms`, within the retention only.
+
+        Cells of value 0 are there (Rule 3); an entity without any cell isn't.
+        """
+        oldest = None if now_ms is None else self._oldest(now_ms)
+        counts: dict[Entity, dict[Cell, int]] = {}
+        for member, cells in self._cells.items():
+            counts[Kind.USER, member] = dict(cells)
+        for account, members in self._members.items():
+            total: dict[Cell, int] = defaultdict(int)
+            for member in members:
+                for cell, micros in self._cells[member].items():
+                    total[cell] += micros
+            counts[Kind.ACCOUNT, account] = dict(total)
+        kept = {
+            entity: {cell: micros for cell, micros in cells.items() if oldest is None or cell[0] >= oldest}
+            for entity, cells in counts.items()
+        }
+        return {entity: cells for entity, cells in kept.items() if cells}
+
+    def benchmarks(self, now_ms: int) -> dict[tuple[str, str], tuple[float | None, int]]:
+        """(model, kind) -> benchmark (None: everyone is warming up) and active population; not for curve `none`."""
+        counts = self.counts(now_ms)
+        return {
+            (model.name, kind.label): self._benchmark(model, self._raws(model, kind, counts, now_ms))
+            for model in self.scoring.models
+            for kind in model.kinds
+            if model.curve.shape is not Shape.NONE
+        }
+
+    def results(self, now_ms: int) -> dict[tuple[str, str, str], Result]:
+        """(model, kind, entity id) -> its score at `now_ms`, everybody rescored at once."""
+        counts = self.counts(now_ms)
+        results: dict[tuple[str, str, str], Result] = {}
+        for model in self.scoring.models:
+            for kind in model.kinds:
+                raws = self._raws(model, kind, counts, now_ms)
+                benchmark, _ = self._benchmark(model, raws)
+                for entity_id, raw in raws.items():
+                    results[model.name, kind.label, entity_id] = _result(model, raw, benchmark)
+        return results
+
+    def gone(self, now_ms: int) -> set[tuple[str, str, str]]:
+        """(model, kind, entity id) of those whose every counted event is older than the retention (Rule 4)."""
+        gone = self.counts().keys() - self.counts(now_ms).keys()
+        return {
+            (model.name, kind.label, entity_id)
+            for model in self.scoring.models
+            for kind, entity_id in gone
+            if kind in model.kinds
+        }
+
+    def _raws(
+        self, model: Model, kind: Kind, counts: Mapping[Entity, Mapping[Cell, int]], now_ms: int
+    ) -> dict[str, float | None]:
+        """Raw of every entity of the kind; None without an event in the window that the model weighs."""
+        current = now_ms // self.bucket_ms
+        return {
+            entity_id: raw_score(model, of, cells, current) for (of, entity_id), cells in counts.items() if of == kind
+        }
+
+    @staticmethod
+    def _benchmark(model: Model, raws: Mapping[str, float | None]) -> tuple[float | None, int]:
+        if model.curve.shape is Shape.NONE:
+            return None, 0
+        active = [raw for raw in raws.values() if raw is not None and raw > 0]
+        rule = model.benchmark
+        if not active or len(active) < rule.min_population:
+            return rule.initial, len(active)
+        return percentile(active, rule.percentile), len(active)
+
+
+def raw_score(model: Model, kind: Kind, cells: Mapping[Cell, int], current: int) -> float | None:
+    """SCORING 2.1 over cells in units of 1e-6, in bucket `current`; None without an event in the window that weighs."""
+    total, any_event = Decimal(0), False
+    with localcontext(EXACT):
+        for (bucket, event), micros in cells.items():
+            weight, age = model.weights.get(event), current - bucket
+            if weight is None or weight.weight == 0 or not 0 <= age < model.window:
+                continue
+            any_event = True
+            count = Decimal(micros) / MICRO
+            cap = weight.cap_user if kind is Kind.USER else weight.cap_account
+            points = decimal_of(weight.weight) * (count if cap is None else min(count, decimal_of(cap)))
+            if model.half_life is not None:
+                points *= _decay(age, model.half_life)
+            total += points
+    return max(float(total), 0.0) if any_event else None
+
+
+@lru_cache(maxsize=4096)
+def _decay(age: int, half_life: float) -> Decimal:
+    with localcontext(EXACT):
+        return Decimal(2) ** (-Decimal(age) / decimal_of(half_life))
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """R-7: straight between the two values around position (n - 1) * percent / 100 of the sorted values."""
+    ordered = sorted(Decimal(value) for value in values)
+    with localcontext(EXACT):
+        position = (len(ordered) - 1) * decimal_of(percent) / 100
+        below = math.floor(position)
+        above = min(below + 1, len(ordered) - 1)
+        return float(ordered[below] + (position - below) * (ordered[above] - ordered[below]))
+
+
+def curve_score(curve: Curve, raw: float, benchmark: float) -> float:
+    """SCORING 2.3 and 2.4, for the shapes that need a benchmark."""
+    ratio, k = raw / benchmark, curve.steepness
+    x = min(ratio, 1.0)
+    if curve.shape is Shape.LINEAR:
+        return 1 + 99 * x
+    if curve.shape is Shape.EXPONENTIAL:
+        return 1 + 99 * (math.expm1(-k * x) / math.expm1(-k))
+    if curve.shape is Shape.POWER_USER:
+        return 1 + 99 * (math.expm1(k * x) / math.expm1(k))
+    if curve.shape is Shape.UNCAPPED:
+        return 1 + 99 * -math.expm1(-ratio * math.log(10))
+    raise ValueError(f"no curve for {curve.shape}")
+
+
+def _result(model: Model, raw: float | None, benchmark: float | None) -> Result:
+    plain = model.curve.shape is Shape.NONE
+    if raw is None:
+        return Result(0.0 if plain else 1.0, 0.0, "inactive", "inactive", benchmark)
+    if plain:
+        return Result(raw, raw, band_of(model.bands, raw), "scored", None)
+    if benchmark is None:
+        return Result(None, raw, None, "warming_up", None)
+    score = curve_score(model.curve, raw, benchmark)
+    return Result(score, raw, band_of(model.bands, score), "scored", benchmark)
+
+
+def band_of(bands: Sequence[Band], score: float) -> str:
+    """The band of a score alone: the highest whose lower bound it reaches; the lowest has none."""
+    ordered = sorted(bands, key=lambda band: band.lower)
+    return [ordered[0].name, *(band.name for band in ordered[1:] if score >= band.lower)][-1]
+
+
+def band_after(bands: Sequence[Band], margin: float, previous: str | None, score: float) -> str:
+    """The band that follows `previous` (SCORING 4): it is left only if the score passes ITS bound by the margin.
+
+    Once left, the band is that of the score alone, however many bands away. From no band, `inactive`, or a band that
+    the file no longer names there is nothing to leave: the score alone decides.
+    """
+    ordered = sorted(bands, key=lambda band: band.lower)
+    names = [band.name for band in ordered]
+    alone = band_of(bands, score)
+    if previous not in names or alone == previous:
+        return alone
+    at = names.index(previous)
+    if names.index(alone) > at:
+        return alone if score >= ordered[at + 1].lower + margin else previous
+    return alone if score < ordered[at].lower - margin else previous
+
+
+def compare(
+    results: Mapping[tuple[str, str, str], Result],
+    documents: Mapping[str, Mapping[str, object]],
+    rel: float = 1e-9,
+    *,
+    namespace: str = "scorer",
+    gone: Collection[tuple[str, str, str]] = (),
+    without_bands: Collection[str] = (),
+) -> list[str]:
+    """The differences between the oracle's results and the documents of Redis (key -> parsed JSON), in words.
+
+    State and band are compared exactly, score, raw and benchmark to `rel`. Keys that aren't scores are ignored. `gone`:
+    entities that may be there, if `inactive`. `without_bands`: models whose band depends on a past (margin above 0).
+    """
+    prefix = f"{namespace}:score:"
+    found = {key.removeprefix(prefix): document for key, document in documents.items() if key.startswith(prefix)}
+    expected = {":".join(key): result for key, result in results.items()}
+    allowed = {":".join(key) for key in gone}
+    differences = [f"missing: {key}, expected {expected[key]}" for key in sorted(expected.keys() - found.keys())]
+    for key in sorted(found.keys() - expected.keys()):
+        if key not in allowed:
+            differences.append(f"surplus: {key}, found {dict(found[key])}")
+        elif found[key].get("state") != "inactive":
+            differences.append(f"{key}: no event left, but state is {found[key].get('state')!r}")
+    for key in sorted(expected.keys() & found.keys()):
+        exact = ("state",) if key.split(":")[0] in without_bands else ("state", "band")
+        differences += [f"{key}: {what}" for what in _differences(expected[key], found[key], exact, rel)]
+    return differences
+
+
+def _differences(result: Result, document: Mapping[str, object], exact: Sequence[str], rel: float) -> list[str]:
+    different = []
+    for field in (*exact, "score", "raw", "benchmark"):
+        want, got = getattr(result, field), document.get(field, "no such field")
+        same = want == got
+        if isinstance(want, float) and isinstance(got, int | float) and not isinstance(got, bool):
+            # The absolute part is for sums that cancel: a true 0 may be 1e-16 in float64.
+            same = math.isclose(want, got, rel_tol=rel, abs_tol=1e-12)
+        if not same:
+            different.append(f"{field} is {got!r}, expected {want!r}")
+    return different

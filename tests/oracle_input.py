@@ -1,0 +1,141 @@
+"""What a native record says (INTERFACES 4), for the oracle: slow, obvious, sharing no code with scorer.core.
+
+Decisions where the design is silent: null is as good as absent; an empty text is an error; an id that is a number is an
+error; times are cut to the millisecond; a time without a zone is an error, and so is a leap second (`:60`).
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+
+MICRO = 10**6
+SECONDS_BELOW = 10**11
+"""An epoch number below this is seconds (until the year 5138), from it on milliseconds (since 1973)."""
+FAR_MS = 10**15
+MAX_RECORD_BYTES = 128 * 1024
+MAX_ID_BYTES = 512
+MAX_VALUE = 10**9
+RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+class UnusableRecordError(Exception):
+    """A record for the dead letters; the argument is its reason (INTERFACES 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What an accepted record says: time in ms, value in units of 1e-6."""
+
+    event: str
+    user: str
+    account: str | None
+    event_id: str | None
+    ts_ms: int
+    micros: int
+
+
+def member_id(account: str | None, user: str) -> str:
+    """A user's entity id (INTERFACES 4)."""
+    return _encoded(user) if account is None else f"{_encoded(account)}/{user}"
+
+
+def _encoded(text: str) -> str:
+    return text.replace("%", "%25").replace("/", "%2F")
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """Kafka's default partitioner: murmur2 of the key's bytes, without the sign bit."""
+    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """Kafka's `Utils.murmur2`, unsigned."""
+    m, mask = 0x5BD1E995, 0xFFFFFFFF
+    h = 0x9747B28C ^ len(data)
+    whole = len(data) // 4 * 4
+    for i in range(0, whole, 4):
+        k = int.from_bytes(data[i : i + 4], "little") * m & mask
+        k = (k ^ k >> 24) * m & mask
+        h = (h * m & mask) ^ k
+    if whole < len(data):
+        h = (h ^ int.from_bytes(data[whole:], "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return h ^ h >> 15
+
+
+def parsed(event: Mapping[str, object] | bytes | None) -> Mapping[str, object]:
+    if isinstance(event, Mapping):
+        return event
+    if not event:
+        raise UnusableRecordError("empty")
+    if len(event) > MAX_RECORD_BYTES:
+        raise UnusableRecordError("too_large")
+    try:
+        record = json.loads(event.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise UnusableRecordError("not_json") from None
+    if not isinstance(record, dict):
+        raise UnusableRecordError("not_an_object")
+    return record
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+def counted(record: Mapping[str, object]) -> Event:
+    if any(record.get(field) is None for field in ("event", "user_id", "ts")):
+        raise UnusableRecordError("missing_field")
+    account, event_id, value = (record.get(field) for field in ("account_id", "event_id", "value"))
+    return Event(
+        event=_text(record["event"]),
+        user=_text(record["user_id"]),
+        account=None if account is None else _text(account),
+        event_id=None if event_id is None else _text(event_id),
+        ts_ms=_ts_ms(record["ts"]),
+        micros=_micros(1 if value is None else value),
+    )
+
+
+def _text(value: object) -> str:
+    """An id or an event type: 1 to 512 bytes of UTF-8 without control characters (C0, C1, DEL)."""
+    if not isinstance(value, str) or any(unicodedata.category(c) in ("Cc", "Cs") for c in value):
+        raise UnusableRecordError("bad_type")
+    if not 1 <= len(value.encode()) <= MAX_ID_BYTES:
+        raise UnusableRecordError("bad_type")
+    return value
+
+
+def _micros(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_VALUE:
+        raise UnusableRecordError("bad_value")
+    return int((decimal_of(float(value)) * MICRO).to_integral_value(ROUND_HALF_EVEN))
+
+
+def _ts_ms(value: object) -> int:
+    """Epoch milliseconds, rounded down: a time never moves into the next bucket."""
+    if isinstance(value, str):
+        match = RFC_3339.fullmatch(value)
+        if not match:
+            raise UnusableRecordError("bad_timestamp")
+        day, clock, fraction, zone = match.groups()
+        try:
+            moment = datetime.fromisoformat(f"{day}T{clock}{zone.upper().replace('Z', '+00:00')}")
+        except ValueError:
+            raise UnusableRecordError("bad_timestamp") from None
+        return int(moment.timestamp()) * 1000 + int((fraction or "")[:3].ljust(3, "0"))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -FAR_MS < value < FAR_MS:
+        raise UnusableRecordError("bad_timestamp")
+    scale = 1000 if abs(value) < SECONDS_BELOW else 1
+    return int((decimal_of(value) * scale).to_integral_value(ROUND_FLOOR))
+
+
+@lru_cache(maxsize=4096)
+def decimal_of(number: float) -> Decimal:
+    """The number as it was written: 0.1 is a tenth, not the float64 nearest to it."""
+    return Decimal(repr(float(number)))

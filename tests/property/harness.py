@@ -1,0 +1,371 @@
+"""A small world around the real core: source, journals, Redis and benchmarks in memory, one `Owner` a partition.
+
+A worker may be thrown away before any step of a flow; what it had handed to Redis and Redis hadn't taken is lost
+with it. Times are epoch milliseconds and never go back.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from scorer.core.benchmark import Benchmarks, Summaries, merge
+from scorer.core.decode.native import decode
+from scorer.core.journal.owner import (
+    Append,
+    Bounds,
+    Commit,
+    Identity,
+    Landed,
+    MayClaim,
+    Owner,
+    Publish,
+    Read,
+    ResolveStart,
+    SendDeadLetters,
+    Steps,
+    Trim,
+    Trimmed,
+)
+from scorer.core.journal.restore import LogRecord
+from scorer.core.model import Kind, Scoring
+from scorer.core.partition import PartitionState
+from scorer.core.publish import ScoreBatch
+from scorer.core.roster import entity_id
+from scorer.core.standing import Basis
+from tests.oracle import Oracle
+from tests.oracle_input import partition_of
+
+REDIS = "the one Redis"
+READ_AT_MOST = 3
+
+Document = dict[str, object]
+
+
+@contextmanager
+def small_steps() -> Iterator[None]:
+    """A few rows, cells and ids are many: everything that is cut into parts is."""
+    with (
+        patch.multiple("scorer.core.counts", _SETTLE_AT=8),
+        patch.multiple("scorer.core.draft", ENTRY_TARGET_BYTES=400, PIECE_BYTES=150),
+        patch.multiple("scorer.core.partition", FREED_A_CUT=2),
+        patch.multiple("scorer.core.scoring_pass", SLICE_ROWS=3),
+        patch.multiple("scorer.core.snapshot", PART_BYTES=200, _CELLS=5, _HASHES=6, _STANDINGS=4),
+    ):
+        yield
+
+
+class Journal:
+    """One partition's log."""
+
+    def __init__(self) -> None:
+        self.records: list[LogRecord] = []
+        self.start = 0
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.records)
+
+    def append(self, value: bytes, timestamp_ms: int) -> Landed:
+        self.records.append(LogRecord(self.end, timestamp_ms, value))
+        return Landed(self.end - 1, timestamp_ms)
+
+    def read(self, start: int, stop: int) -> list[LogRecord] | Trimmed:
+        if start < self.start:
+            return Trimmed(self.start)
+        at = start - self.start
+        return self.records[at : min(at + READ_AT_MOST, stop - self.start)]
+
+    def trim(self, before: int) -> None:
+        drop = max(0, before - self.start)
+        self.records, self.start = self.records[drop:], self.start + drop
+
+
+class Redis:
+    """The newest document of every key; takes batches in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.versions: dict[str, str] = {}
+        self.documents: dict[str, Document] = {}
+        self.writes = 0
+
+    def write(self, batch: ScoreBatch) -> None:
+        for at in range(len(batch)):
+            key = f"scorer:score:{batch.model}:{Kind(batch.kind[at]).label}:{batch.entity_id[at]}"
+            self.writes += 1
+            if self.versions.get(key, "") > batch.version:
+                continue
+            self.versions[key] = batch.version
+            self.documents[key] = {
+                "score": _or_none(batch.score[at]),
+                "raw": float(batch.raw[at]),
+                "band": batch.band[at],
+                "state": batch.state[at],
+                "benchmark": _or_none(batch.benchmark[at]),
+            }
+
+
+def _or_none(value: np.float64) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+@dataclass
+class Home:
+    """What outlives a partition's worker, and the worker. `applied_at`: the clock when an offset was last applied."""
+
+    partition: int
+    journal: Journal = field(default_factory=Journal)
+    source: list[tuple[int, int, bytes]] = field(default_factory=list)
+    applied_at: dict[int, int] = field(default_factory=dict)
+    refused: set[int] = field(default_factory=set)
+    committed: int | None = None
+    through: str = ""
+    owner: Owner | None = None
+    queue: list[ScoreBatch] = field(default_factory=list)
+
+    @property
+    def state(self) -> PartitionState:
+        assert self.owner is not None
+        assert self.owner.state is not None
+        return self.owner.state
+
+    @property
+    def read_to(self) -> int:
+        """The source's end, an offset."""
+        return self.source[-1][0] + 1 if self.source else 0
+
+
+class World:
+    """All of it. `dedupe_ids` of a partition; snapshots once a journal has outgrown `snapshot_floor_bytes`."""
+
+    def __init__(
+        self, scoring: Scoring, partitions: int, now_ms: int, *, dedupe_ids: int = 10_000, floor: int = 2_000
+    ) -> None:
+        self.scoring = scoring
+        self.now_ms = now_ms
+        self.dedupe_ids = dedupe_ids
+        self.floor = floor
+        self.redis = Redis()
+        self.homes = [Home(partition) for partition in range(partitions)]
+        self.summaries = Summaries()
+        self.benchmarks = Benchmarks()
+        self._numbers = count(1)
+
+    # ---- the source
+
+    def produce(
+        self, record: bytes, key: str, timestamp_ms: int, *, gap: int = 0, partition: int | None = None
+    ) -> None:
+        """Append a record behind `gap` offsets that hold nothing, to its key's partition or another one."""
+        home = self.homes[partition_of(key, len(self.homes)) if partition is None else partition]
+        home.source.append((home.read_to + gap, timestamp_ms, record))
+
+    # ---- a worker
+
+    def new_state(self, home: Home) -> PartitionState:
+        return PartitionState(self.scoring, home.partition, len(self.homes), self.dedupe_ids)
+
+    def new_owner(self, home: Home) -> Owner:
+        return Owner(
+            new_state=lambda: self.new_state(home),
+            identity=Identity("worker", self.scoring.bucket_seconds, self.scoring.hash),
+            random_number=lambda: next(self._numbers),
+            snapshot_floor_bytes=self.floor,
+        )
+
+    def own(self, home: Home, crash_at: int | None = None) -> bool:
+        """Claim a partition, anew if the last worker is gone. False: crashed."""
+        if home.owner is None:
+            home.owner = self.new_owner(home)
+        owned = self.drive(home, home.owner.own(), crash_at)
+        if owned:
+            home.through = home.state.redis_through  # a worker knows only what the journal says
+        return owned
+
+    def restart(self, home: Home) -> None:
+        """Throw the worker away, and own the partition anew."""
+        self.crash(home)
+        assert self.own(home)
+
+    def crash(self, home: Home) -> None:
+        home.owner = None
+        home.queue.clear()
+
+    def apply(self, home: Home, records: int, overlap: int = 0) -> None:
+        """Apply the next records, as a chunk that starts `overlap` records too early."""
+        position = home.state.position
+        assert position is not None
+        first = next((at for at, (offset, _, _) in enumerate(home.source) if offset >= position), len(home.source))
+        chunk = home.source[max(0, first - overlap) : first + records]
+        if not chunk:
+            return
+        offsets = np.array([offset for offset, _, _ in chunk], np.int64)
+        record_ms = np.array([timestamp for _, timestamp, _ in chunk], np.int64)
+        columns, rejects = decode([record for _, _, record in chunk])
+        applied = home.state.apply(columns, offsets, record_ms, int(offsets[-1]) + 1, self.now_ms)
+        refused = [int(offsets[reject.index]) for reject in (*rejects, *applied.rejects)]
+        assert home.owner is not None
+        home.owner.letters.extend(refused)
+        new = [int(offset) for offset in offsets if offset >= position]
+        home.applied_at.update(dict.fromkeys(new, self.now_ms))
+        assert sum(applied.outcomes.values()) == len(columns)
+
+    def score(self, home: Home, between: Sequence[int] = ()) -> None:
+        """One whole scoring pass; after its n-th step `between[n]` records are applied."""
+        applying = iter(between)
+        for _ in home.state.score(self.now_ms, self.bases()):
+            self.apply(home, next(applying, 0))
+
+    def flush(self, home: Home, crash_at: int | None = None, between: Sequence[int] = ()) -> bool:
+        """Make durable what was applied and scored; before its n-th step `between[n]` records are applied."""
+        assert home.owner is not None
+        flow = home.owner.flush(redis_through=home.through, redis_id=REDIS)
+        return self.drive(home, flow, crash_at, between)
+
+    def drive(self, home: Home, flow: Steps, crash_at: int | None = None, between: Sequence[int] = ()) -> bool:
+        """Do a flow's steps. Before step `crash_at // 2` the worker crashes; if it is odd, the step is done even so."""
+        applying = iter(between)
+        answer: Any = None
+        for number in count():
+            try:
+                step = flow.send(answer)
+            except StopIteration as ended:
+                return bool(ended.value)
+            crashes = crash_at is not None and number == crash_at // 2
+            if not crashes or (crash_at or 0) % 2:
+                answer = self._do(home, step)
+            if crashes:
+                self.crash(home)
+                return False
+            if home.owner is not None and home.owner.state is not None and home.owner.state.position is not None:
+                self.apply(home, next(applying, 0))
+        raise AssertionError
+
+    def _do(self, home: Home, step: object) -> Any:
+        match step:
+            case Append(value):
+                assert len(value) <= 900_000
+                return home.journal.append(value, self.now_ms)
+            case Bounds():
+                return home.journal.start
+            case Read(start, stop):
+                return home.journal.read(start, stop)
+            case ResolveStart():
+                return 0
+            case MayClaim():
+                return True
+            case SendDeadLetters(letters):
+                home.refused.update(letters)
+            case Publish(batches):
+                home.queue.extend(batches)
+            case Commit(position):
+                home.committed = position
+            case Trim(before):
+                home.journal.trim(before)
+            case _:
+                raise AssertionError(step)
+        return None
+
+    # ---- the outside
+
+    def redis_takes(self, home: Home, batches: int) -> None:
+        """Redis writes the next batches, and says so."""
+        for batch in home.queue[:batches]:
+            self.redis.write(batch)
+            home.through = batch.version
+        del home.queue[:batches]
+        if home.queue and home.queue[0].version <= home.through:
+            home.through = str(int(home.queue[0].version) - 1).zfill(22)
+
+    def bases(self) -> dict[tuple[str, Kind], Basis]:
+        return {(m.name, kind): self.benchmarks.basis(m, kind) for m in self.scoring.models for kind in m.kinds}
+
+    def exchange(self) -> bool:
+        """Publish every partition's summaries, merge them; whether a benchmark changed."""
+        for home in self.homes:
+            for summary in home.state.passes.summaries(caught_up=True):
+                for key, value in summary.records(1, next(self._numbers)):
+                    self.summaries.read(key, value)
+        changed = list(merge(self.scoring, len(self.homes), self.summaries, self.benchmarks, self.now_ms / 1000))
+        for benchmark in changed:
+            self.benchmarks.read(benchmark.key, benchmark.record(1, next(self._numbers)))
+        return bool(changed)
+
+    def settle(self) -> None:
+        """Everything is read, scored on its benchmark, durable, and in Redis."""
+        for home in self.homes:
+            if home.owner is None:
+                assert self.own(home)
+            self.apply(home, len(home.source))
+        for _ in range(10):
+            for home in self.homes:
+                self.score(home)
+                assert self.flush(home)
+                self.redis_takes(home, len(home.queue))
+            if not self.exchange():
+                return
+        raise AssertionError("the benchmark doesn't come to rest")
+
+    def oracle(self) -> Oracle:
+        """The naive recount of everything that was read, each record judged at the clock of its last applying."""
+        recount = Oracle(self.scoring, partitions=len(self.homes))
+        for home in self.homes:
+            for offset, timestamp_ms, record in home.source:
+                now_ms = home.applied_at[offset]
+                recount.feed(record, timestamp_ms, now_ms=now_ms, partition=home.partition)
+        return recount
+
+    def counts(self, first_bucket: int) -> dict[tuple[Kind, str], dict[tuple[int, str], int]]:
+        """The states' own counts, as the oracle tells them."""
+        counts: dict[tuple[Kind, str], dict[tuple[int, str], int]] = {}
+        for home in self.homes:
+            for entity, cell, value in decoded(home.state):
+                if cell[0] >= first_bucket:
+                    assert cell not in counts.setdefault(entity, {})
+                    counts[entity][cell] = value
+        return counts
+
+
+def decoded(state: PartitionState) -> Iterator[tuple[tuple[Kind, str], tuple[int, str], int]]:
+    """Every cell of a state: entity, (bucket, event type), count."""
+    types = list(state.types)
+    cells = state.counts.all()
+    columns = (cells.rows, cells.buckets, cells.types, cells.values)
+    for row, bucket, code, value in zip(*(column.tolist() for column in columns), strict=True):
+        key = state.roster.keys[row]
+        assert key is not None, "a cell of a row that stands for nobody"
+        kind = Kind.ACCOUNT if key[1] is None else Kind.USER
+        yield (kind, entity_id(key)), (bucket, types[code]), value
+
+
+def fold_of(state: PartitionState) -> dict[str, Any]:
+    """Everything that a restore must bring back, comparable, by entity instead of row where order is free."""
+    live = state.roster.live_rows()
+    names = {int(row): state.roster.keys[row] for row in live}
+    previous, current = state.ids.columns()
+    return {
+        "position": state.position,
+        "types": state.types,
+        "rows": {key: (row, names.get(int(state.roster.parent[row]))) for row, key in names.items()},
+        "known": dict(state.roster.row_of),
+        "last_ms": state.roster.last_ms[live].tolist(),
+        "event_ms": state.event_ms,
+        "cells": sorted((entity, cell, value) for entity, cell, value in decoded(state)),
+        "ids": (sorted(previous.tolist()), sorted(current.tolist())),
+        "models": {
+            code: (
+                held.name,
+                held.hash,
+                held.replaces,
+                [str(getattr(held.standing, name)[live].tolist()) for name in held.standing.COLUMNS],
+            )
+            for code, held in state.models.items()
+        },
+        "redis": (state.redis_through, state.redis_id),
+        "waiting": {(v, m, row) for v, m, rows in state.unacknowledged.rows() for row in rows.tolist()},
+        "waiting_freed": sorted(map(str, state.unacknowledged.freed())),
+    }

@@ -1,0 +1,240 @@
+"""Whatever comes, in whatever chunks, with whatever crashes: the partitions end where a naive recount does."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scorer.core.model import Band, BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from tests.oracle import compare
+from tests.property.harness import REDIS, Home, World, fold_of, small_steps
+
+TYPES = ("a", "b", "c", "d")
+USERS = ("u", "v", "w/x", "50%", "ünï", "bot-1", "acme/u")
+ACCOUNTS = (None, None, "acme", "acme/east", "100%", "ж")
+BANDS = (Band("low", float("-inf")), Band("fair", 20.37), Band("good", 48.91), Band("best", 77.13))
+"""Bounds that no score hits: on a bound the last bit decides, which is the unit tests' matter."""
+
+BUCKETS_SECONDS = (86_400, 3_600, 900, 60)
+START_MS = 20_000 * 86_400_000 + 12_345_678
+
+Op = tuple[Callable[..., None], dict[str, object]]
+
+eighths = st.integers(1, 64).map(lambda n: n / 8)
+"""Weights and values whose sums are exact: where terms cancel the oracle and float64 agree on 0."""
+
+
+@st.composite
+def models(draw: st.DrawFn, name: str) -> Model:
+    half_life = draw(st.none() | st.sampled_from([0.5, 1.0, 2.5]))
+    signed = eighths if half_life else eighths | eighths.map(lambda weight: -weight)
+    weights = draw(st.dictionaries(st.sampled_from(TYPES), signed, min_size=1))
+    caps = st.none() | eighths
+    shape = draw(st.sampled_from(list(Shape)))
+    return Model(
+        name,
+        draw(st.sampled_from([(Kind.USER,), (Kind.ACCOUNT,), (Kind.USER, Kind.ACCOUNT)])),
+        draw(st.integers(1, 5)),
+        {event: Weight(weight, draw(caps), draw(caps)) for event, weight in weights.items()},
+        half_life=half_life,
+        benchmark=BenchmarkRule(
+            draw(st.sampled_from([0.0, 37.5, 50.0, 90.0, 100.0])), draw(st.integers(1, 4)), draw(st.none() | eighths)
+        ),
+        curve=Curve(shape, draw(st.sampled_from([0.5, 3.0, 6.0]))),
+        bands=BANDS,
+        margin=0.0,
+    )
+
+
+@st.composite
+def scorings(draw: st.DrawFn) -> Scoring:
+    return Scoring(
+        draw(st.sampled_from(BUCKETS_SECONDS)),
+        TYPES,
+        tuple(draw(models(name)) for name in draw(st.sampled_from([("one",), ("one", "two")]))),
+        draw(st.sampled_from([(), ("bot-*",), ("*%", "v")])),
+    )
+
+
+events = st.fixed_dictionaries(
+    {
+        "event": st.sampled_from([*TYPES, *TYPES, "unheard of"]),
+        "user_id": st.sampled_from(USERS),
+        "account_id": st.sampled_from(ACCOUNTS),
+        "event_id": st.none() | st.integers(0, 12).map(str),
+        "ts": st.floats(-7, 0) | st.floats(-1, 0) | st.floats(0, 2),
+        "value": st.none() | st.just(0) | eighths,
+    }
+)
+"""`ts` is in buckets, or ahead in hours, from the clock."""
+
+few = st.integers(0, 6)
+betweens = st.lists(st.integers(0, 3), max_size=4)
+crashes = st.none() | st.integers(0, 15)
+
+
+def op(what: Callable[..., None], **arguments: st.SearchStrategy[object]) -> st.SearchStrategy[Op]:
+    return st.tuples(st.just(what), st.fixed_dictionaries(arguments))
+
+
+def produce(world: World, told: list[dict[str, object]], gap: int, astray: bool, junk: bool) -> None:
+    for each in told:
+        ago = each["ts"]
+        assert isinstance(ago, float)
+        ms = int(ago * world.scoring.bucket_seconds * 1000) if ago < 0 else int(ago * 3_600_000)
+        record = {name: value for name, value in each.items() if value is not None} | {"ts": world.now_ms + ms}
+        key = str(each["account_id"] or each["user_id"])
+        world.produce(json.dumps(record).encode(), key, world.now_ms, gap=gap, partition=0 if astray else None)
+    if junk:
+        world.produce(b"not json", "x", world.now_ms)
+
+
+def at_home(world: World, at: int) -> Home:
+    """One of the partitions, owned."""
+    home = world.homes[at % len(world.homes)]
+    if home.owner is None:
+        assert world.own(home)
+    return home
+
+
+def apply(world: World, at: int, records: int, overlap: int) -> None:
+    world.apply(at_home(world, at), records, overlap)
+
+
+def score(world: World, at: int, between: list[int]) -> None:
+    world.score(at_home(world, at), between)
+
+
+def flush(world: World, at: int, crash_at: int | None, between: list[int]) -> None:
+    world.flush(at_home(world, at), crash_at, between)
+
+
+def redis_takes(world: World, at: int, batches: int) -> None:
+    world.redis_takes(at_home(world, at), batches)
+
+
+def restart(world: World, at: int, crash_at: int | None) -> None:
+    home = world.homes[at % len(world.homes)]
+    world.crash(home)
+    world.own(home, crash_at)
+
+
+def own_again(world: World, at: int) -> None:
+    assert world.own(at_home(world, at))
+
+
+def exchange(world: World) -> None:
+    for home in world.homes:
+        at_home(world, home.partition)
+    world.exchange()
+
+
+def tick(world: World, buckets: float) -> None:
+    world.now_ms += int(buckets * world.scoring.bucket_seconds * 1000)
+
+
+where = st.integers(0, 2)
+ops = st.lists(
+    st.one_of(
+        op(produce, told=st.lists(events, max_size=8), gap=st.integers(0, 1), astray=st.booleans(), junk=st.booleans()),
+        op(
+            produce,
+            told=st.lists(events, min_size=3, max_size=12),
+            gap=st.just(0),
+            astray=st.just(False),
+            junk=st.just(False),
+        ),
+        op(apply, at=where, records=few, overlap=st.integers(0, 2)),
+        op(score, at=where, between=betweens),
+        op(flush, at=where, crash_at=crashes, between=betweens),
+        op(flush, at=where, crash_at=st.none(), between=betweens),
+        op(redis_takes, at=where, batches=few),
+        op(restart, at=where, crash_at=crashes),
+        op(own_again, at=where),
+        op(exchange),
+        op(tick, buckets=st.sampled_from([0.01, 0.3, 1.0, 2.5, 6.0])),
+    ),
+    min_size=12,
+    max_size=60,
+)
+
+
+def run(world: World, told: list[Op]) -> None:
+    for home in world.homes:
+        assert world.own(home)
+    for what, arguments in told:
+        what(world, **arguments)
+    world.settle()
+
+
+@settings(max_examples=150)
+@given(scorings(), st.sampled_from([1, 3]), st.sampled_from([300, 3_000, 10**9]), ops)
+def test_partitions_end_where_a_naive_recount_does(
+    scoring: Scoring, partitions: int, floor: int, told: list[Op]
+) -> None:
+    world = World(scoring, partitions, START_MS, floor=floor)
+    with small_steps():
+        run(world, told)
+    oracle = world.oracle()
+    first_bucket = world.now_ms // (scoring.bucket_seconds * 1000) - scoring.retention + 1
+    assert world.counts(first_bucket) == oracle.counts(world.now_ms)
+    assert compare(oracle.results(world.now_ms), world.redis.documents, gone=oracle.gone(world.now_ms)) == []
+    for (model, kind), (raw, population) in oracle.benchmarks(world.now_ms).items():
+        basis = world.bases()[model, Kind[kind.upper()]]
+        assert basis.population == population
+        assert (basis.benchmark is None) == (raw is None)
+    for home in world.homes:
+        recount = oracle_refusals(world, home)
+        assert recount <= home.refused
+        assert home.committed in (None, home.state.position)
+
+
+def oracle_refusals(world: World, home: Home) -> set[int]:
+    """The offsets of a partition that belong to the dead letters."""
+    recount = type(world.oracle())(world.scoring, partitions=len(world.homes))
+    outcomes = {
+        offset: recount.feed(record, ms, now_ms=home.applied_at[offset], partition=home.partition)
+        for offset, ms, record in home.source
+    }
+    return {offset for offset, outcome in outcomes.items() if outcome.startswith("dead_letter")}
+
+
+@settings(max_examples=100)
+@given(scorings(), st.data(), st.sampled_from([4, 1_000]), st.sampled_from([300, 10**9]), ops)
+def test_a_restore_brings_back_what_was_live(
+    scoring: Scoring, data: st.DataObject, dedupe_ids: int, floor: int, told: list[Op]
+) -> None:
+    """Also with ids forgotten, and with models and windows that change between runs."""
+    world = World(scoring, 1, START_MS, dedupe_ids=dedupe_ids, floor=floor)
+    (home,) = world.homes
+    with small_steps():
+        run(world, told)
+        for _ in range(2):
+            other = data.draw(scorings())
+            world.scoring = replace(other, bucket_seconds=scoring.bucket_seconds)
+            world.restart(home)
+            run(world, data.draw(ops))
+        assert world.flush(home)
+        live = fold_of(home.state)
+        world.crash(home)
+        assert world.own(home)
+        assert fold_of(home.state) == live
+
+
+@settings(max_examples=50)
+@given(scorings(), st.sampled_from([300, 10**9]), ops)
+def test_a_clean_restart_tells_redis_nothing(scoring: Scoring, floor: int, told: list[Op]) -> None:
+    world = World(scoring, 1, START_MS, floor=floor)
+    (home,) = world.homes
+    with small_steps():
+        run(world, told)
+        assert world.flush(home)
+        assert home.state.redis_id in ("", REDIS)
+        writes = world.redis.writes
+        world.restart(home)
+        world.settle()
+        world.exchange()
+        world.settle()
+    assert world.redis.writes == writes
