@@ -7,12 +7,10 @@ import logging
 import os
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -31,11 +29,14 @@ from scorer.stream.connection import Connection
 from scorer.stream.dead_letters import DeadLetters
 from scorer.stream.exchange import Exchange
 from scorer.stream.journal_log import JournalLog
-from scorer.stream.owned_partition import Workplace
 from scorer.stream.owners import Owners
 from scorer.stream.topics import TopicNames, ensure_topics
+from scorer.stream.workplace import Workplace
 
 _log = structlog.get_logger(__name__)
+
+STALLED_SECONDS = 60.0
+"""Without a commit for so long beyond the brokers' patience, a worker with more to read gives up."""
 
 
 class WorkerFailed(Exception):
@@ -104,9 +105,7 @@ class Worker:
         identity = Identity(name, self._scoring.bucket_seconds, self._scoring.hash)
         place = Workplace(
             scoring=self._scoring,
-            identity=Identity(
-                settings.instance or socket.gethostname(), self._scoring.bucket_seconds, self._scoring.hash
-            ),
+            identity=identity,
             input_topic=settings.input_topic,
             partitions=facts.partitions,
             dedupe_ids=settings.dedupe_ids,
@@ -119,7 +118,12 @@ class Worker:
             exchange=exchange,
             metrics=self.metrics,
         )
-        owners = self._owners = Owners(place, self.fail, settings.benchmark_interval.total_seconds())
+        owners = self._owners = Owners(
+            place,
+            self.fail,
+            benchmark_seconds=settings.benchmark_interval.total_seconds(),
+            stalled_after_seconds=patience + STALLED_SECONDS,
+        )
         self.metrics.redis_pending_entities.set_function(scores.pending_entities)
         self.metrics.last_commit_age_seconds.set_function(owners.commit_age_seconds)
         await scores.start()
@@ -127,24 +131,14 @@ class Worker:
         for part in (log, letters, exchange):
             await part.start()
             stack.push_async_callback(part.stop)
-        data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scorer-")))
-        await self._stream(stack, connection, data_dir, owners, exchange, scores)
+        await self._stream(connection, owners, exchange, scores)
 
-    async def _stream(
-        self,
-        stack: AsyncExitStack,
-        connection: Connection,
-        data_dir: Path,
-        owners: Owners,
-        exchange: Exchange,
-        scores: RedisScores,
-    ) -> None:
+    async def _stream(self, connection: Connection, owners: Owners, exchange: Exchange, scores: RedisScores) -> None:
         settings = self._settings
         options = StreamOptions(
             connection=connection,
             namespace=settings.namespace,
             input_topic=settings.input_topic,
-            data_dir=data_dir,
             on_fatal=self.fail,
             instance=settings.instance,
             session_timeout=settings.session_timeout,

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -111,14 +110,13 @@ class Worker:
 
 
 @asynccontextmanager
-async def worker(bootstrap: str, namespace: str, owner: Any, folder: Path, **options: Any) -> AsyncIterator[Worker]:
+async def worker(bootstrap: str, namespace: str, owner: Any, **options: Any) -> AsyncIterator[Worker]:
     """A worker on the topic that is named like the namespace; stopped in the end, its failure raised."""
     failures: list[BaseException] = []
     settings = StreamOptions(
         connection=Connection((bootstrap,)),
         namespace=namespace,
         input_topic=namespace,
-        data_dir=folder,
         on_fatal=failures.append,
         **options,
     )

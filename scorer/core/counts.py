@@ -11,6 +11,7 @@ Rule 3: counts are integers and only ever added to, so that any order, chunking 
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,7 @@ class Counts:
         self._runs: list[Cells] = []
         self._recent: list[tuple[Int64s, Int64s]] = []
         self._recent_length = 0
+        self._settled = 0
 
     def add(self, keys: Int64s, values: Int64s) -> None:
         """Add values (1e-6) to cells, in any order, keys repeated or not. Keeps the arrays: don't change them."""
@@ -77,15 +79,16 @@ class Counts:
             return
         self._recent.append((keys, values))
         self._recent_length += len(keys)
-        if self._recent_length >= _SETTLE_AT:
+        if self._recent_length >= max(_SETTLE_AT, self._settled // _RATIO):
             self.settle()
 
     def settle(self) -> None:
         """Bring what was added into sorted runs."""
         if not self._recent:
             return
-        self._runs.append(_summed([Cells(keys, values) for keys, values in self._recent]))
+        self._runs.append(_summed([Cells(keys, values) for keys, values in self._recent], "quicksort"))
         self._recent, self._recent_length = [], 0
+        self._settled = sum(map(len, self._runs))
         while len(self._runs) > 1 and len(self._runs[-1]) * _RATIO >= len(self._runs[-2]):
             small = self._runs.pop()
             self._runs.append(_merged(self._runs.pop(), small))
@@ -142,13 +145,13 @@ def _since(cells: Cells, first_bucket: int) -> Cells:
     return cells if keep.all() else Cells(cells.keys[keep], cells.values[keep])
 
 
-def _summed(parts: list[Cells]) -> Cells:
-    """One run of parts in any order with any repeats."""
+def _summed(parts: list[Cells], kind: Literal["quicksort", "stable"] = "stable") -> Cells:
+    """One run of parts in any order with any repeats. Sorting is quicker as "stable" where each part is sorted."""
     if not parts:
         return NO_CELLS
     keys = np.concatenate([part.keys for part in parts])
     values = np.concatenate([part.values for part in parts])
-    order = np.argsort(keys, kind="stable" if len(parts) > 1 else None)
+    order = np.argsort(keys, kind=kind)
     keys, values = keys[order], values[order]
     first = np.empty(len(keys), np.bool_)
     first[0] = True

@@ -36,15 +36,22 @@ def hash_ids(event_ids: Sequence[str], seed: int) -> Hashes:
 
 
 class _Table:
-    """A set of hashes other than 0: linear probing in an array that is at most half full."""
+    """A set of hashes other than 0: linear probing in an array that is at most half full.
 
-    def __init__(self, size: int = _FIRST_SIZE) -> None:
-        self.slots: Hashes = np.zeros(size, np.uint64)
+    A hash's place follows its highest bits, so that hashes in ascending order touch the array from left to right: at
+    millions of ids that is several times as fast as touching it at random.
+    """
+
+    def __init__(self) -> None:
+        self.slots: Hashes = np.zeros(_FIRST_SIZE, np.uint64)
         self.count = 0
+
+    def _first_slots(self, hashes: Hashes) -> Hashes:
+        return hashes >> np.uint64(65 - len(self.slots).bit_length())
 
     def contains(self, hashes: Hashes) -> NDArray[np.bool_]:
         mask = np.uint64(len(self.slots) - 1)
-        slot = hashes & mask
+        slot = self._first_slots(hashes)
         held = self.slots[slot]
         found: NDArray[np.bool_] = held == hashes
         rest = np.flatnonzero(~found & (held != 0))
@@ -59,7 +66,7 @@ class _Table:
         return found
 
     def add(self, hashes: Hashes) -> None:
-        """Take in hashes that are distinct, not held yet and not 0."""
+        """Take in hashes that are ascending, distinct, not held yet and not 0."""
         while (self.count + len(hashes)) * 2 > len(self.slots):
             self._grow()
         self.count += len(hashes)
@@ -67,7 +74,7 @@ class _Table:
 
     def _place(self, hashes: Hashes) -> None:
         mask = np.uint64(len(self.slots) - 1)
-        slot = hashes & mask
+        slot = self._first_slots(hashes)
         while len(hashes):
             empty = self.slots[slot] == 0
             self.slots[slot[empty]] = hashes[empty]
@@ -77,7 +84,7 @@ class _Table:
             slot = (slot[homeless] + np.uint64(1)) & mask
 
     def _grow(self) -> None:
-        held = self.slots[self.slots != 0]
+        held = np.sort(self.slots[self.slots != 0])
         self.slots = np.zeros(len(self.slots) * 4, np.uint64)
         self._place(held)
 
@@ -100,21 +107,27 @@ class RecentIds:
 
     def first_seen(self, hashes: Hashes) -> NDArray[np.bool_]:
         """True where a hash is neither remembered nor stands earlier in `hashes`; always where it is `NO_ID`."""
-        new = ~self._current.contains(hashes)
-        if self._previous.count:
-            new &= ~self._previous.contains(hashes)
-        new |= hashes == NO_ID
-        ordered = np.sort(hashes)
-        if (ordered[1:] == ordered[:-1]).any():
-            _, first = np.unique(hashes, return_index=True)
-            repeated = np.ones(len(hashes), np.bool_)
-            repeated[first] = False
-            new &= ~repeated | (hashes == NO_ID)
+        ordered = np.sort(hashes[hashes != NO_ID])
+        repeats = (ordered[1:] == ordered[:-1]).any()
+        if not repeats and not any(table.count and table.contains(ordered).any() for table in self._tables):
+            return np.ones(len(hashes), np.bool_)
+        new = np.ones(len(hashes), np.bool_)
+        for table in self._tables:
+            new &= ~table.contains(hashes)
+        _, first = np.unique(hashes, return_index=True)
+        earlier = np.ones(len(hashes), np.bool_)
+        earlier[first] = False
+        new &= ~earlier
+        new[hashes == NO_ID] = True
         return new
+
+    @property
+    def _tables(self) -> tuple[_Table, _Table]:
+        return self._current, self._previous
 
     def remember(self, hashes: Hashes) -> None:
         """Remember hashes that were `first_seen`."""
-        self._current.add(hashes[hashes != NO_ID])
+        self._current.add(np.sort(hashes[hashes != NO_ID]))
 
     def rotate(self) -> None:
         """The current generation becomes the previous one, which is forgotten."""
@@ -128,5 +141,5 @@ class RecentIds:
 
     def load(self, previous: Hashes, current: Hashes) -> None:
         """Add what a snapshot's part holds of both generations."""
-        self._previous.add(previous)
-        self._current.add(current)
+        self._previous.add(np.sort(previous))
+        self._current.add(np.sort(current))

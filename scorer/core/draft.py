@@ -101,7 +101,8 @@ class Judged:
 class Cut:
     """One journal entry to be, and what may leave once it has landed.
 
-    `position` is the source position after it; `moved` says whether that is news.
+    `position` is the source position after it; `moved` says whether that is news. `telling` counts the losses of
+    Redis before it.
     """
 
     position: int
@@ -111,6 +112,7 @@ class Cut:
     judged: list[Judged] = field(default_factory=list)
     freed: list[EntityKey] = field(default_factory=list)
     batches: list[ScoreBatch] = field(default_factory=list)
+    telling: int = 0
     size: int = 0
 
 

@@ -64,6 +64,7 @@ class PartitionState(Fold):
         self._journaled_expiry = 0
         self._mark_news = False
         self._freed_again: list[EntityKey] = []
+        self.telling = 0
         self.passes = ScoringPass(self)
 
     # ---- binding a restored fold to this worker
@@ -111,6 +112,7 @@ class PartitionState(Fold):
         """Readers lost what they had, or some of it: everything is news, last documents not acknowledged too."""
         for held in self.models.values():
             held.again[:] = True
+        self.telling += 1
         self.passes.owe()
         self._tell_freed_again()
 
@@ -269,6 +271,7 @@ class PartitionState(Fold):
         self._journaled_position = self.position
         # Now, not when the entry has landed: by then a freed row may stand for another entity.
         for cut in cuts:
+            cut.telling = self.telling
             self._prepare_batches(cut)
         last.moved = any(cut.moved for cut in cuts)
         return [cut for cut in cuts if cut.body]
@@ -297,11 +300,15 @@ class PartitionState(Fold):
         cut.batches.extend(batch for batch in batches if batch is not None)
 
     def landed(self, cut: Cut, version: str) -> list[ScoreBatch]:
-        """The journal holds `cut` as `version`: what of it may leave now."""
+        """The journal holds `cut` as `version`: what of it may leave now.
+
+        Nothing if Redis was lost since the cut, for all of it is told again. By then this may be a worker that was
+        replaced long ago, and what it cut mustn't reach an empty Redis, where no newer version would refuse it.
+        """
         for judged in cut.judged:
             self.unacknowledged.add(version, judged.change.model, judged.change.rows.astype(np.int64))
         self.unacknowledged.add_freed(version, cut.freed)
-        return [replace(batch, version=version) for batch in cut.batches]
+        return [replace(batch, version=version) for batch in cut.batches] if cut.telling == self.telling else []
 
 
 _repeat_minus_one = repeat(-1)

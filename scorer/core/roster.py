@@ -86,10 +86,21 @@ class Roster:
         rows = [item[0] for items in (accounts, users) for item in items]
         self.reserve(max(rows, default=-1) + 1)
         self._retake(rows)
-        for row, account in accounts:
-            self.enter(row, (account, None), NO_PARENT)
-        for row, parent, user in users:
-            self.enter(row, (self.account_of(parent) if parent >= 0 else None, user), parent)
+        self._enter_many([row for row, _ in accounts], [(account, None) for _, account in accounts])
+        names = {row: self.account_of(row) for row in {parent for _, parent, _ in users} if row >= 0}
+        rows = [row for row, _, _ in users]
+        self._enter_many(rows, [(names.get(parent), user) for _, parent, user in users])
+        self.parent[rows] = [parent for _, parent, _ in users]
+
+    def _enter_many(self, rows: list[int], keys: list[EntityKey]) -> None:
+        if not rows:
+            return
+        for row, key in zip(rows, keys, strict=True):
+            self.keys[row] = key
+        self.row_of.update(zip(keys, rows, strict=True))
+        self.kind[rows] = Kind.ACCOUNT if keys[0][1] is None else Kind.USER
+        self.parent[rows] = NO_PARENT
+        self.last_ms[rows] = 0
 
     def reserve(self, rows: int) -> None:
         """Have at least so many rows; the new ones are free until they are entered."""

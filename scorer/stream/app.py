@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -47,7 +46,6 @@ class StreamOptions:
     connection: Connection
     namespace: str
     input_topic: str
-    data_dir: Path
     on_fatal: Callable[[BaseException], None]
     instance: str | None = None
     session_timeout: timedelta = timedelta(seconds=10)
@@ -101,7 +99,7 @@ class StreamApp(faust.App):
     fetching: Fetching
     flow: KafkaFlow
     failure: BaseException | None = None
-    _stopping: asyncio.Task[None] | None = None
+    stopping: asyncio.Task[None] | None = None
 
     async def on_assigned(self, assigned: Iterable[TP]) -> None:
         """Tell the owner of its partitions, all of them held until it releases them."""
@@ -128,7 +126,7 @@ class StreamApp(faust.App):
     async def process(self, chunks: StreamT[Chunk]) -> None:
         """The agent: hand on each chunk. Nothing of a chunk that failed is ever committed."""
         async for chunk in chunks:
-            if not self.flow.is_current(chunk):
+            if self.failure is not None or not self.flow.is_current(chunk):
                 continue
             try:
                 await self.partitions.process(chunk)
@@ -149,14 +147,17 @@ class StreamApp(faust.App):
             await self.on_revoked(self._assignment)
         await super().on_stop()
 
+    def _create_directories(self) -> None:
+        """None: a worker keeps nothing on disk."""
+
     def on_rebalance_return(self) -> None:
         """Nothing: it counts rebalances for a monitor, and warns of ours, which end inside their callback."""
 
     async def stop_once(self) -> None:
         """Stop; whoever asks waits for the same stop."""
-        if self._stopping is None:
-            self._stopping = asyncio.create_task(self._stop_watched(), name="stop of the stream")
-        await asyncio.shield(self._stopping)
+        if self.stopping is None:
+            self.stopping = asyncio.create_task(self._stop_watched(), name="stop of the stream")
+        await asyncio.shield(self.stopping)
 
     async def _stop_watched(self) -> None:
         """By a thread, for what hangs may hold the event loop."""
@@ -179,7 +180,6 @@ def build_app(options: StreamOptions, partitions: Partitions) -> tuple[StreamApp
     if getattr(streams, "_CStreamIterator", None) is None:
         # the stream in Python acknowledges events of a generation that is over
         raise RuntimeError("faust-streaming is installed without its Cython streams: install a wheel of it")
-    options.data_dir.mkdir(parents=True, exist_ok=True)
     app = StreamApp(options.namespace, **_faust_settings(options))
     app.options = options
     app.partitions = partitions
@@ -197,7 +197,6 @@ def build_app(options: StreamOptions, partitions: Partitions) -> tuple[StreamApp
 def _faust_settings(options: StreamOptions) -> dict[str, Any]:
     return {
         "env_prefix": "SCORER_NOT_FAUST_",  # else Faust takes settings from the environment
-        "datadir": options.data_dir,
         "broker": "kafka://localhost",  # unused: the consumer is made of `consumer_settings`
         "broker_session_timeout": options.session_timeout.total_seconds(),
         "broker_commit_interval": 3600.0,
@@ -229,6 +228,9 @@ async def run_app(app: StreamApp) -> None:
         await app.maybe_start()
         await app.wait_until_stopped()
         reason = app.failure or app.crash_reason
+    except Exception:
+        if app.stopping is None:
+            raise  # else it was stopped before it had started
     finally:
         await stop_app(app)
     if reason is not None:

@@ -101,8 +101,6 @@ class Fetching:
         fetcher, subscriptions = consumer._fetcher, consumer._subscription
         if consumer._closed or fetcher._closed:
             raise ConsumerStoppedError()
-        # else a coordination that died (an authorization withdrawn, a bug) would be a silent stall
-        consumer._coordinator.check_errors()
         subscriptions._fetch_count += 1  # as `fetch_context` does, which doesn't undo it on an exception
         try:
             chunks = self._take_ready()
@@ -195,6 +193,10 @@ class Fetching:
         except (KafkaError, TimeoutError):
             pass  # the position is lost all the same
         return PositionLost(tp.topic, tp.partition, position, log_start, log_end)
+
+    async def check_group(self) -> None:
+        """Raises what the group's coordinator refused (no authorization, a fenced name): aiokafka just waits then."""
+        self._started()._coordinator.check_errors()
 
     def end_offset(self, partition: int) -> int | None:
         """The last stable offset as last fetched; any thread may ask."""

@@ -69,6 +69,10 @@ class KafkaFlow:
         """What has been fetched of the released partitions (for the consumer)."""
         return await self._ask(self._fetching.chunks(timeout_seconds))
 
+    async def check_group(self) -> None:
+        """Raises if the group can't be kept (for the consumer)."""
+        await self._ask(self._fetching.check_group())
+
     async def commit(self, partition: int, offset: int) -> bool:
         """Commit the group's offset; False if the group refused or the partition isn't ours."""
         return await self._ask(group_member.commit(self._consumer(), self._tp(partition), offset))

@@ -1,35 +1,25 @@
-"""One partition while this worker owns it: claims, restores, counts, scores, flushes. All steps of the core's
-`Owner`, done on Kafka."""
+"""One partition while this worker owns it: claimed, restored, counted, scored, flushed."""
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from aiokafka.errors import ConsumerStoppedError
 from numpy.typing import NDArray
 
 from scorer.core.decode import decode
 from scorer.core.events import EventColumns, Reject
-from scorer.core.journal import owner as steps
-from scorer.core.journal.owner import Identity, Owner, Steps
-from scorer.core.journal.restore import LogRecord
-from scorer.core.model import Scoring
+from scorer.core.journal.owner import Owner, Steps
 from scorer.core.partition import PartitionState
-from scorer.metrics import Metrics
-from scorer.stream.broker_errors import Trimmed
-from scorer.stream.clock import Clock
-from scorer.stream.dead_letters import DeadLetter, DeadLetters
-from scorer.stream.exchange import Exchange
-from scorer.stream.journal_log import JournalLog, Record
-from scorer.stream.ports import Chunk, Flow, Scores
+from scorer.stream.dead_letters import DeadLetter
+from scorer.stream.ports import Chunk, Flow
+from scorer.stream.rejection_log import RejectionLog
+from scorer.stream.step_performer import StepPerformer
+from scorer.stream.workplace import Workplace
 
 _log = logging.getLogger(__name__)
 
@@ -44,31 +34,7 @@ BEHIND_SECONDS = 5.0
 
 PATIENT_SECONDS = 5.0
 MOST_ID_BYTES = 400_000
-SKEW_SECONDS = 60
 LATENCIES_KEPT = 100_000
-
-
-class ClockSkew(Exception):
-    """The worker's clock and the broker's are too far apart to own a partition."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workplace:
-    """What all partitions of a worker share."""
-
-    scoring: Scoring
-    identity: Identity
-    input_topic: str
-    partitions: int
-    dedupe_ids: int
-    publish_interval: timedelta
-    start: str | timedelta
-    clock: Clock
-    log: JournalLog
-    letters: DeadLetters
-    scores: Scores
-    exchange: Exchange
-    metrics: Metrics
 
 
 class OwnedPartition:
@@ -82,14 +48,15 @@ class OwnedPartition:
         self.phase = "not claimed"
         self.token = -1
         self.caught_up = False
-        self.last_commit = time.monotonic()
+        self._steps = StepPerformer(partition, place, flow, self._restoring)
         self._behind_until_ms: int | None = None
         self._lock = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._room = asyncio.Event()
-        self._reader: AsyncGenerator[list[Record], None] | None = None
-        self._read_ahead: deque[Record] = deque()
+        self._rejections = RejectionLog(partition)
+        self._at_end = time.monotonic()
         self._refill = False
+        self._adopted: PartitionState | None = None
         self._pausing = False
         self._times: list[NDArray[np.int64]] = []
         self._published: deque[tuple[str, list[NDArray[np.int64]]]] = deque()
@@ -100,6 +67,21 @@ class OwnedPartition:
             place.scoring, self.partition, place.partitions, place.dedupe_ids, event_clock=place.clock.by_events
         )
 
+    @property
+    def last_progress(self) -> float:
+        """When this partition last committed, or was last seen at the log's end; `time.monotonic`."""
+        return max(self._steps.last_commit, self._at_end)
+
+    def _restoring(self, progress: str) -> None:
+        self.phase = progress
+
+    async def _perform(self, flow: Steps) -> bool:
+        try:
+            return await self._steps.perform(flow)
+        except BaseException:
+            self.drop()
+            raise
+
     # ---- the life of an ownership
 
     async def run(self) -> None:
@@ -109,12 +91,16 @@ class OwnedPartition:
             await self._publish_until_lost()
             if self._pausing:
                 return
-            _log.warning("partition %s: somebody else wrote to its journal; claiming it again", self.partition)
+            _log.warning("partition %s: somebody else wrote to its journal", self.partition)
+            if not await self._steps.may_claim():
+                break
         self.phase = "left: the group hasn't accepted this worker's generation"
 
     async def pause(self) -> None:
         """A rebalance or the end: flush what there is; the state is kept, and a claim will tell if it stands."""
         self._pausing = True
+        self.token = -1
+        self._flow.hold(self.partition)
         self._wanted.set()
         async with self._lock:
             if self.owner.state is not None and self.phase == "running":
@@ -137,7 +123,9 @@ class OwnedPartition:
             return False
         place = self._place
         place.metrics.recovery_seconds.observe(time.perf_counter() - began)
-        place.scores.adopt(self.partition, state.redis_through, state.redis_id)
+        if state is not self._adopted:
+            self._adopted = state
+            place.scores.adopt(self.partition, state.redis_through, state.redis_id)
         self._beat(state)
         self.phase = "running"
         self.token = self._flow.release(self.partition, state.position or 0)
@@ -157,6 +145,7 @@ class OwnedPartition:
             score = time.monotonic() >= due
             async with self._lock:
                 if not await self._flush(score=score):
+                    self.token = -1
                     self._flow.hold(self.partition)
                     self._place.scores.forget(self.partition)
                     return
@@ -205,7 +194,9 @@ class OwnedPartition:
             rejects.extend(applied.rejects)
             for outcome, count in applied.outcomes.items():
                 outcomes[outcome] = outcomes.get(outcome, 0) + count
-        self.owner.letters.extend(self._letter(chunk, reject) for reject in rejects)
+        if rejects:
+            self._rejections.note(rejects)
+            self.owner.letters.extend(self._letter(chunk, reject) for reject in rejects)
         for outcome, count in outcomes.items():
             if count:
                 metrics.events.labels(outcome).inc(count)
@@ -257,7 +248,7 @@ class OwnedPartition:
         if state is None:
             return False
         if self.lag() == 0:
-            self.caught_up = True
+            self.caught_up, self._at_end = True, time.monotonic()
         refill, self._refill = self._refill and score, self._refill and not score
         began = time.perf_counter()
         if score:
@@ -304,110 +295,6 @@ class OwnedPartition:
             behind_seconds=self.behind_seconds(),
             owner=self._place.identity.owner,
         )
-
-    # ---- steps
-
-    async def _perform(self, flow: Steps) -> bool:
-        """Do a flow's steps to its end. If it is cut short the state is given up."""
-        answer: Any = None
-        try:
-            while True:
-                try:
-                    step = flow.send(answer)
-                except StopIteration as end:
-                    return bool(end.value)
-                answer = await self._do(step)
-        except BaseException:
-            flow.close()
-            self.drop()
-            raise
-        finally:
-            await self._close_reader()
-
-    async def _do(self, step: steps.Step) -> Any:
-        place = self._place
-        match step:
-            case steps.Append(value):
-                landed = await place.log.append(self.partition, value)
-                place.metrics.journal_bytes.inc(len(value))
-                if self.phase == "claiming":
-                    self._check_clock(landed.timestamp_ms)
-                return steps.Landed(landed.offset, landed.timestamp_ms)
-            case steps.Publish(batches):
-                for batch in batches:
-                    place.scores.submit(batch)
-            case steps.SendDeadLetters(letters):
-                await place.letters.write(letters)
-            case steps.Commit(position):
-                with suppress(ConsumerStoppedError):
-                    await self._flow.commit(self.partition, position)
-                self.last_commit = time.monotonic()
-            case steps.Bounds():
-                return (await place.log.bounds(self.partition))[0]
-            case steps.Read(start, stop):
-                return await self._read(start, stop)
-            case steps.Trim(before):
-                await place.log.trim(self.partition, before)
-            case steps.MayClaim():
-                return await self._may_claim()
-            case steps.ResolveStart():
-                return await self._resolve_start()
-        return None
-
-    def _check_clock(self, timestamp_ms: int) -> None:
-        skew = (self._place.clock.wall_ms() - timestamp_ms) / 1000
-        if timestamp_ms >= 0 and abs(skew) > SKEW_SECONDS:
-            raise ClockSkew(
-                f"this worker's clock is {skew:+.0f} s off the broker's: at most {SKEW_SECONDS} s are allowed. "
-                f"Synchronise the clocks (NTP) of both"
-            )
-
-    async def _read(self, start: int, stop: int) -> list[LogRecord] | steps.Trimmed:
-        """The next journal record: one at a time, so that nothing holds the loop for long."""
-        self.phase = f"restoring: at {start} of {stop} records of its journal"
-        if self._reader is None:
-            self._reader = self._place.log.read(self.partition, start, stop)
-            self._read_ahead.clear()
-        try:
-            while not self._read_ahead:
-                self._read_ahead.extend(await anext(self._reader))
-        except StopAsyncIteration:
-            return []
-        except Trimmed as trimmed:
-            await self._close_reader()
-            return steps.Trimmed(trimmed.log_start)
-        await asyncio.sleep(0)
-        record = self._read_ahead.popleft()
-        return [LogRecord(record.offset, record.timestamp_ms, record.value)]
-
-    async def _close_reader(self) -> None:
-        if self._reader is not None:
-            await self._reader.aclose()
-            self._reader = None
-
-    async def _may_claim(self) -> bool:
-        with suppress(ConsumerStoppedError):
-            return await self._flow.generation_accepted()
-        return False
-
-    async def _resolve_start(self) -> int:
-        """Where to read from the first time, or after the journal was lost: all that the input still holds."""
-        flow, start = self._flow, self._place.start
-        committed = await flow.committed(self.partition)
-        if committed is not None:
-            _log.warning(
-                "partition %s: its journal is empty, though the group had read up to %s: the journal was lost. "
-                "Counting anew from what the input still holds",
-                self.partition,
-                committed,
-            )
-            return await flow.log_start(self.partition)
-        if start == "latest":
-            return await flow.log_end(self.partition)
-        if isinstance(start, timedelta):
-            since_ms = self._place.clock.wall_ms() - int(start.total_seconds() * 1000)
-            return await flow.offset_at(self.partition, since_ms)
-        return await flow.log_start(self.partition)
 
 
 def _small_pieces(columns: EventColumns, chunk: Chunk) -> list[tuple[EventColumns, int]]:

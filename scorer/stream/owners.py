@@ -9,13 +9,18 @@ from contextlib import suppress
 
 from scorer.core.benchmark import Benchmark
 from scorer.core.partition import PartitionState
-from scorer.stream.owned_partition import OwnedPartition, Workplace
+from scorer.stream.owned_partition import OwnedPartition
 from scorer.stream.ports import Chunk, Flow
+from scorer.stream.workplace import Workplace
 
 _log = logging.getLogger(__name__)
 
 REDIS_PATIENCE_SECONDS = 6.0
 CENSUS_SECONDS = 5.0
+
+
+class Stalled(Exception):
+    """A worker whose input doesn't go on without an error: only a restart can help."""
 
 
 class Owners:
@@ -24,10 +29,18 @@ class Owners:
     `on_fatal` is called with what a partition can't go on after.
     """
 
-    def __init__(self, place: Workplace, on_fatal: Callable[[BaseException], None], benchmark_seconds: float) -> None:
+    def __init__(
+        self,
+        place: Workplace,
+        on_fatal: Callable[[BaseException], None],
+        *,
+        benchmark_seconds: float,
+        stalled_after_seconds: float,
+    ) -> None:
         self._place = place
         self._on_fatal = on_fatal
         self._benchmark_seconds = benchmark_seconds
+        self._stalled_after_seconds = stalled_after_seconds
         self._flow: Flow | None = None
         self._owned: dict[int, OwnedPartition] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -53,6 +66,9 @@ class Owners:
     async def revoked(self, partitions: frozenset[int]) -> None:
         """Flush what there is of these. What isn't done when Faust gives up waiting is abandoned."""
         owned = [self._owned[partition] for partition in sorted(partitions) if partition in self._owned]
+        for each in owned:
+            if each.phase != "running":  # a restore under way isn't worth waiting for
+                await self._end_task(each.partition)
         await asyncio.gather(*(each.pause() for each in owned))
 
     async def process(self, chunk: Chunk) -> None:
@@ -121,9 +137,12 @@ class Owners:
                     await exchange.merge(each.owner.ledger.epoch, self._place.partitions)
 
     async def census(self) -> None:
-        """Keep the gauges of who stands where. Runs for ever."""
+        """Keep the gauges of who stands where, and see that the work goes on. Runs for ever."""
         while True:
             self._count_entities()
+            age = self.commit_age_seconds()
+            if age > self._stalled_after_seconds:
+                self._on_fatal(Stalled(f"nothing was committed for {age:.0f} s though the input has more"))
             await asyncio.sleep(CENSUS_SECONDS)
 
     def _count_entities(self) -> None:
@@ -153,8 +172,8 @@ class Owners:
             self._place.metrics.benchmark_raw.labels(*labels).set(benchmark.raw)
 
     def commit_age_seconds(self) -> float:
-        """Of the partition that waits longest with something to commit."""
-        ages = [time.monotonic() - each.last_commit for _, each in self._standing() if each.lag()]
+        """Since the last commit of the partition that has waited longest; 0 where there is nothing to commit."""
+        ages = [time.monotonic() - each.last_progress for _, each in self._standing() if each.lag()]
         return max(ages, default=0.0)
 
     def _standing(self) -> Iterator[tuple[int, OwnedPartition]]:

@@ -40,11 +40,22 @@ class JournalTable(faust.Table):  # type: ignore[type-arg]
 class NoRecovery(Recovery):
     """Streams resume as soon as the assignment is known; what isn't released is held by the consumer (fetching.py)."""
 
+    app: "StreamApp"
+
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
         """Resume within the callback: the stock recovery does it in a task, which a next rebalance may overtake."""
-        await self._resume_streams(generation_id)
+        app = self.app
+        if app.should_stop:
+            return
+        self.completed.set()
+        app.flow_control.resume()
+        app.consumer.resume_flow()
+        await app._fetcher.maybe_start()
+        self.tables.on_actives_ready()
+        self.tables.on_standbys_ready()
+        app.on_rebalance_end()
 
     def flush_buffers(self) -> None:
         """Nothing: no changelog event ever arrives."""

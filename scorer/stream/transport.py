@@ -12,14 +12,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import ConsumerStoppedError, KafkaConnectionError, KafkaError
 from faust import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, EventT, Message
 from faust.types.transports import TPorTopicSet
-from mode import ServiceT
+from mode import Service, ServiceT
 
-from scorer.stream.broker_errors import Unanswered, Unreachable
+from scorer.stream.broker_errors import Refused, Unanswered, Unreachable
 from scorer.stream.broker_link import say_why
 from scorer.stream.ports import Chunk
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _FETCH_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
+_WATCH_SECONDS = 1.0
+_LEAVE_SECONDS = 3.0
 
 
 class ChunkSchema(Schema[None, Chunk]):
@@ -75,15 +77,31 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
 
     def _start_thread(self) -> None:
         """What the thread died of has been told to the app (`crash`); nobody catches it here."""
-        with suppress(Exception):
+        try:
             super()._start_thread()
+        except (Exception, asyncio.CancelledError):
+            self.set_shutdown()  # else who stops it waits for a minute
+
+    def _stopped_set(self) -> None:
+        with suppress(RuntimeError):  # the loop of a thread that died is closed
+            super()._stopped_set()
 
     def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
         """Logged by `crash`; the stock method prints it too."""
 
     async def on_thread_stop(self) -> None:
         self.app.flow.detach()
+        if self._consumer is not None:
+            await self._leave(self._consumer)
         await super().on_thread_stop()
+
+    async def _leave(self, consumer: AIOKafkaConsumer) -> None:
+        """Leave the group. A join on its way is answered only when all members have joined: cut it off then."""
+        stopping = asyncio.create_task(consumer.stop())
+        await asyncio.wait([stopping], timeout=_LEAVE_SECONDS)
+        await consumer._client.close()
+        # what it ended with is no news: aiokafka's own `stop` raises if a fetch has just failed
+        await asyncio.gather(stopping, return_exceptions=True)
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         self._assignor = self.app.assignor
@@ -121,8 +139,33 @@ class ChunkConsumer(driver.Consumer):
             if not self.app.should_stop:
                 raise
         except Exception as error:
-            if not self.app.should_stop:
-                await self.app.fail(error)
+            await self._fail(error)
+
+    @Service.task
+    async def _watch_group(self) -> None:
+        """Also before the first assignment and during rebalances, when nobody fetches: else a silent stall."""
+        while not self.should_stop:
+            await self.sleep(_WATCH_SECONDS)
+            try:
+                await self.app.flow.check_group()
+            except ConsumerStoppedError:
+                continue  # not connected yet, or not any more
+            except Exception as error:
+                await self._fail(error)
+
+    async def _fail(self, error: Exception) -> None:
+        if self.app.should_stop:
+            return
+        if isinstance(error, KafkaError) and not isinstance(error, ConsumerStoppedError):
+            refused = Refused(f"{error!r}{self._hint()}", topic=self.app.options.input_topic)
+            refused.__cause__ = error
+            error = refused
+        await self.app.fail(error)
+
+    def _hint(self) -> str:
+        if self.app.options.instance is None:
+            return ""
+        return f" (does another worker run as {self.app.options.instance!r} too?)"
 
     async def _fetch(self) -> list[Chunk]:
         if not await self._flow_resumed():

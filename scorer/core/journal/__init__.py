@@ -14,4 +14,6 @@ Rule 5: a snapshot is a state as of an entry that has landed in place; its parts
         offset. The log is trimmed up to that offset once the last part has landed in place.
 Rule 6: an entry says how far Redis had acknowledged; a restore publishes again what came later.
 Rule 7: where the input is first read from is an entry, landed before the first fetch.
+Rule 8: a restore that finds a trimmed log without a complete snapshot claims again: the last part may have landed
+        behind its claim. If the log starts where it did then, it is beyond use.
 """

@@ -131,6 +131,7 @@ class Owner:
     _bytes_since_snapshot: int = 0
     _snapshot_bytes: int = 0
     _parts: Iterator[Part] | None = None
+    _baseless_start: int = -1
 
     def own(self) -> Steps:
         """Claim the partition and restore its state, unless what is held stands. False: leave the partition."""
@@ -199,13 +200,14 @@ class Owner:
         self.drop()
         if landed.offset < 0:
             return False
-        at: int = yield Bounds()
-        self.restoring = Restore(self.new_state, at)
+        start: int = yield Bounds()
+        at = start
+        self.restoring = Restore(self.new_state, start)
         while at <= landed.offset:
             got: list[LogRecord] | Trimmed = yield Read(at, landed.offset + 1)
             if isinstance(got, Trimmed):
-                at = got.log_start
-                self.restoring = Restore(self.new_state, at)
+                at = start = got.log_start
+                self.restoring = Restore(self.new_state, start)
                 continue
             for record in got:
                 self.restoring.read(record)
@@ -215,14 +217,22 @@ class Owner:
             return False
         restored.ledger.check(claim)
         if restored.state is None:
-            raise JournalError(
-                "the journal's beginning is gone and no snapshot is complete: something else than Scorer deleted "
-                "from it. Count anew with `scorer rebuild` (or another SCORER_NAMESPACE)"
-            )
+            return self._without_base(start)
+        self._baseless_start = -1
         self.state, self.ledger, self.tail = restored.state, restored.ledger, landed.offset
         self._bytes_since_snapshot, self._snapshot_bytes = restored.entry_bytes, restored.snapshot_bytes
         self.state.restored(cast(Claim, self.ledger.first).seed)
         return True
+
+    def _without_base(self, log_start: int) -> bool:
+        """No snapshot is complete up to the own claim, though the log was trimmed. Rule 8."""
+        if log_start == self._baseless_start:
+            raise JournalError(
+                "the journal's beginning is gone and no snapshot is complete: something else than Scorer deleted "
+                "from it. Count anew with `scorer rebuild` (or another SCORER_NAMESPACE)"
+            )
+        self._baseless_start = log_start
+        return False
 
     def _begin(self) -> Steps:
         """Fix where a new deployment reads from, before the first fetch. Rule 7."""

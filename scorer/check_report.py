@@ -1,0 +1,91 @@
+"""What `scorer check` prints for a person: the models, what each event weighs in them, and what is odd."""
+
+from datetime import timedelta
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from scorer.checking import CheckReport
+from scorer.core.model import Model, Scoring, Shape, Weight
+from scorer.durations import format_duration
+
+
+def print_report(report: CheckReport, out: Console, err: Console) -> None:
+    """The tables go to `out`; errors and warnings, one a line, to `err`."""
+    for problem in report.errors:
+        err.print(f"[bold red]error[/]: {escape(str(problem))}", highlight=False, soft_wrap=True)
+    if report.scoring is not None:
+        _print_models(report.scoring, out)
+        _print_weights(report, out)
+    for problem in report.warnings:
+        err.print(f"[bold yellow]warning[/]: {escape(str(problem))}", highlight=False, soft_wrap=True)
+    if report.scoring is not None:
+        events, models = len(report.scoring.events), len(report.scoring.models)
+        out.print(f"{escape(report.file)} is right: {events} event types, {models} models", highlight=False)
+
+
+def _print_models(scoring: Scoring, out: Console) -> None:
+    table = _table()
+    for heading in ("model", "scores", "window", "benchmark", "curve", "bands"):
+        table.add_column(heading)
+    for model in scoring.models:
+        table.add_row(
+            escape(model.name),
+            ", ".join(f"{kind.label}s" for kind in model.kinds),
+            _window(model, scoring.bucket_seconds),
+            _benchmark(model),
+            _curve(model),
+            escape(_bands(model)),
+        )
+    out.print(table)
+
+
+def _print_weights(report: CheckReport, out: Console) -> None:
+    table = _table()
+    table.add_column("event", overflow="fold")
+    for model in next(iter(report.weights)).by_model if report.weights else ():
+        table.add_column(escape(model), justify="right")
+    for row in report.weights:
+        table.add_row(escape(row.event), *map(_weight, row.by_model.values()))
+    out.print(table)
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+
+
+def _window(model: Model, bucket_seconds: int) -> str:
+    window = _buckets(model.window, bucket_seconds)
+    return window if model.half_life is None else f"{window}, half after {_buckets(model.half_life, bucket_seconds)}"
+
+
+def _buckets(number: float, bucket_seconds: int) -> str:
+    return format_duration(number * timedelta(seconds=bucket_seconds))
+
+
+def _benchmark(model: Model) -> str:
+    if model.curve.shape is Shape.NONE:
+        return "none"
+    rule = model.benchmark
+    initial = f", at first {rule.initial:g}" if rule.initial is not None else ""
+    return f"p{rule.percentile:g} of at least {rule.min_population}{initial}"
+
+
+def _curve(model: Model) -> str:
+    steep = model.curve.shape in (Shape.EXPONENTIAL, Shape.POWER_USER)
+    return f"{model.curve.shape} {model.curve.steepness:g}" if steep else str(model.curve.shape)
+
+
+def _bands(model: Model) -> str:
+    lowest, *higher = model.bands
+    return ", ".join([lowest.name, *(f"{band.name} {band.lower:g}" for band in higher)]) + f" (±{model.margin:g})"
+
+
+def _weight(weight: Weight | None) -> str:
+    if weight is None:
+        return "-"
+    caps = (("user", weight.cap_user), ("account", weight.cap_account))
+    bounds = ", ".join(f"{kind} {cap:g}" for kind, cap in caps if cap is not None)
+    return f"{weight.weight:g} (at most: {bounds})" if bounds else f"{weight.weight:g}"

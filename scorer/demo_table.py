@@ -1,0 +1,128 @@
+"""The table of `scorer demo`: accounts by score, how each moved, and its band by shape and word."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from scorer.core.model import INACTIVE_BAND, Model
+
+TREND_SECONDS = 30.0
+_BAR_CELLS = 20
+_LOOKS = (("▼", "red"), ("◢", "yellow"), ("●", "green"), ("▲", "magenta"))
+_UNKNOWN_LOOK = ("○", "bright_black")
+_MUTED = "bright_black"
+_STILL = 0.05
+"""A move that would show as 0.0."""
+
+
+class Trends:
+    """How far each score has moved within the last half minute."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, Mapping[str, float]]] = deque()
+
+    def saw(self, at: float, scores: Mapping[str, float]) -> None:
+        """The scores as of `at`, in seconds of any clock that doesn't go back."""
+        self._seen.append((at, scores))
+        # one that is just older stays: it is what the scores are compared with
+        while len(self._seen) > 1 and self._seen[1][0] <= at - TREND_SECONDS:
+            self._seen.popleft()
+
+    def moved(self, account: str) -> float | None:
+        """Points since half a minute ago, or since it was first seen; None if it wasn't seen before."""
+        first = next((scores[account] for _, scores in self._seen if account in scores), None)
+        last = self._seen[-1][1].get(account) if self._seen else None
+        return None if first is None or last is None else last - first
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """What Redis held at one moment: each account's score object (INTERFACES 6), and the benchmark's, if any."""
+
+    scores: Mapping[str, Mapping[str, Any]]
+    benchmark: Mapping[str, Any] | None
+
+    @property
+    def ranked(self) -> list[str]:
+        """Accounts that have a score, the best first."""
+        there = [account for account, score in self.scores.items() if score["score"] is not None]
+        return sorted(there, key=lambda account: (-self.scores[account]["score"], account))
+
+
+class DemoTable:
+    """Renders standings of one model, whose scores are 1 to 100."""
+
+    def __init__(self, model: Model, hints: Sequence[str]) -> None:
+        self._model = model
+        self._hints = hints
+
+    @property
+    def model_name(self) -> str:
+        return self._model.name
+
+    def render(self, standings: Standings, trends: Trends, progress: str, rows: int | None = None) -> Group:
+        """`rows`: at most so many accounts; `progress`: one sentence about the traffic."""
+        accounts = standings.ranked
+        shown = accounts[:rows]
+        title = Text.assemble((f"{self._model.name} of made-up accounts", "bold"), "  1 to 100, 100 is healthy")
+        parts: list[Text | Table] = [title, self._table(standings, trends, shown)]
+        if not accounts:
+            parts[1] = Text("No scores yet: the benchmark needs accounts to compare with. The first come in seconds.")
+        elif len(shown) < len(accounts):
+            parts.append(Text(f"and {len(accounts) - len(shown)} more", style=_MUTED))
+        parts += [Text(line, style=_MUTED) for line in (self._state(standings), progress, *self._hints) if line]
+        return Group(*parts)
+
+    def _table(self, standings: Standings, trends: Trends, accounts: Sequence[str]) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, header_style=_MUTED, pad_edge=False)
+        table.add_column("#", justify="right")
+        table.add_column("account", min_width=16)
+        table.add_column("", width=_BAR_CELLS)
+        table.add_column("score", justify="right", min_width=5)
+        table.add_column(f"{TREND_SECONDS:.0f} s", justify="right", min_width=7)
+        table.add_column("band", min_width=10)
+        for rank, account in enumerate(accounts, 1):
+            score = standings.scores[account]
+            shape, colour = self._look(score["band"])
+            table.add_row(
+                str(rank),
+                escape(account),
+                Text("━" * round(score["score"] / 100 * _BAR_CELLS), style=colour),
+                f"{score['score']:.1f}",
+                _direction(trends.moved(account)),
+                Text(f"{shape} {score['band']}", style=colour),
+            )
+        return table
+
+    def _look(self, band: str) -> tuple[str, str]:
+        names = [each.name for each in self._model.bands]
+        if band == INACTIVE_BAND or band not in names:
+            return _UNKNOWN_LOOK
+        # the ramp from the lowest band to the highest, however many there are
+        return _LOOKS[round(names.index(band) / max(len(names) - 1, 1) * (len(_LOOKS) - 1))]
+
+    def _state(self, standings: Standings) -> str:
+        newest = max((score["as_of"] for score in standings.scores.values() if score["as_of"]), default=None)
+        facts = []
+        if standings.benchmark is not None:
+            percentile = f"{self._model.benchmark.percentile:g}th percentile"
+            facts.append(f"benchmark {standings.benchmark['raw']:.1f} ({percentile} of the raw scores)")
+        if newest is not None:
+            facts.append(f"as of {datetime.fromtimestamp(newest):%H:%M:%S}")
+        return ", ".join(facts)
+
+
+def _direction(moved: float | None) -> Text:
+    if moved is None:
+        return Text("new", style=_MUTED)
+    if abs(moved) < _STILL:
+        return Text("·", style=_MUTED)
+    return Text(f"{'↑' if moved > 0 else '↓'} {abs(moved):.1f}")

@@ -1,0 +1,64 @@
+"""Log lines on stderr, for people or as JSON: ours and the libraries' alike."""
+
+import logging
+import sys
+from typing import Literal, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+LogFormat = Literal["console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+_LIBRARIES = ("aiohttp", "aiokafka", "asyncio", "faust", "kafka", "mode", "redis")
+
+
+def set_up_logs(log_format: LogFormat, level: LogLevel, stream: TextIO | None = None) -> None:
+    """Send every log line of this process to `stream` (stderr unless told), once and for all.
+
+    Libraries tell each connection and rebalance at `info`: theirs begin at `warning`, unless `debug` is asked for.
+    """
+    stream = stream or sys.stderr
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(log_format, coloured=stream.isatty()),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    quietest = "DEBUG" if level == "debug" else max(logging.WARNING, logging.getLevelName(level.upper()))
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(quietest)
+    logging.captureWarnings(True)
+
+
+def _renderers(log_format: LogFormat, *, coloured: bool) -> list[Processor]:
+    if log_format == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    # plain tracebacks: rich ones show local variables, and secrets among them
+    return [structlog.dev.ConsoleRenderer(colors=coloured, exception_formatter=structlog.dev.plain_traceback)]

@@ -1,0 +1,322 @@
+"""A deployment for tests: an input topic, a scoring file, a namespace, and workers as processes of their own.
+
+What goes in is remembered and fed to the oracle; what Redis holds in the end is compared with it, to 1e-9.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import redis
+
+from scorer import scoring_file
+from scorer.core.model import Scoring
+from tests.oracle import Oracle, compare
+from tests.oracle_input import partition_of
+from tests.stream_worker import producer
+from tests.topic_making import make_topic
+from tests.worker_process import PATIENCE_SECONDS, WorkerProcess, wait_until
+
+T = TypeVar("T")
+
+NOW = "2026-03-01T12:00:00Z"
+"""What all scores are as of (`SCORER_CLOCK`)."""
+
+NOW_MS = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
+DAY_MS = 86_400_000
+
+SCORING = """
+version: 1
+bucket: 1d
+events: {opened: {}, created: {}, shared: {}, ticket: {}}
+exclude: {users: ["bot-*"]}
+models:
+  # each type has three digits of the raw score for itself: it shows every count
+  counts:
+    weights: {opened: 1, created: 1000, shared: 1000000, ticket: 1000000000}
+    curve: {shape: none}
+    bands: {few: 0, some: 5000, many: 1000000000}
+    margin: 0
+  engagement:
+    half_life: 14d
+    weights: {opened: 1, created: {weight: 8, cap: {user: 3, account: 20}}, shared: 2.5, ticket: -4}
+    benchmark: {percentile: 90, min_population: 5, initial: 10}
+    margin: 0
+  week:
+    window: 7d
+    kinds: [user]
+    weights: {opened: 1, shared: 3}
+    benchmark: {percentile: 75, min_population: 3}
+    curve: {shape: uncapped}
+    bands: {cold: 0, warm: 40, hot: 60}
+    margin: 0
+  crowd:
+    weights: {created: 2, shared: 1}
+    benchmark: {min_population: 1000000}
+    margin: 0
+"""
+"""`crowd` never has enough people for a benchmark: everyone in it is warming up, or inactive."""
+
+TYPES = ("opened", "created", "shared", "ticket")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of the input, `key` being the account (or user) that it goes to the partition of."""
+
+    key: str
+    value: bytes
+    partition: int | None = None
+
+
+def event(user: str, account: str | None, kind: str, ts_ms: int, **more: object) -> Record:
+    """A native event, keyed right."""
+    said = {"event": kind, "user_id": user, "account_id": account, "ts": ts_ms, **more}
+    return Record(account or user, json.dumps({key: value for key, value in said.items() if value is not None}).encode())
+
+
+def events(seed: int, count: int, *, accounts: int = 12, users: int = 5, name: str = "e") -> list[Record]:
+    """Made-up traffic of the last 40 days (the window is 30): some without an account, some excluded.
+
+    Some users went silent a while ago.
+    """
+    chance = random.Random(seed)
+    made = []
+    for i in range(count):
+        account = f"acme/{chance.randrange(accounts)}%" if chance.random() < 0.9 else None
+        number = chance.randrange(users)
+        user = f"bot-{i % 3}" if chance.random() < 0.02 else f"user {number}"
+        kind = chance.choices((*TYPES, "unheard-of"), (50, 25, 15, 8, 2))[0]
+        silent_days = number % 5 * 6
+        ts_ms = NOW_MS - int((silent_days + chance.random() ** 2 * (40 - silent_days)) * DAY_MS)
+        event_id = f"{name}-{i}"
+        made.append(event(user, account, kind, ts_ms, event_id=event_id))
+    return made
+
+
+@dataclass
+class Deployment:
+    """`bootstrap` and `redis_url` are real servers; all names are the namespace's own.
+
+    `judged_at_ms` is when the oracle takes events to have been read (None: it calls none of them late).
+    """
+
+    bootstrap: str
+    redis_url: str
+    namespace: str
+    folder: Path
+    partitions: int = 4
+    scoring_text: str = SCORING
+    settings: dict[str, str] = field(default_factory=dict)
+    judged_at_ms: int | None = NOW_MS
+    fed: list[tuple[int, Record]] = field(default_factory=list)
+    workers: list[WorkerProcess] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.oracle = Oracle(self.scoring, partitions=self.partitions)
+        self.store = redis.Redis.from_url(self.redis_url, decode_responses=True)
+        asyncio.run(make_topic(self.bootstrap, self.input, self.partitions))
+
+    @property
+    def scoring(self) -> Scoring:
+        return scoring_file.parse(self.scoring_text)
+
+    @property
+    def input(self) -> str:
+        return f"{self.namespace}-events"
+
+    # ---- input
+
+    def produce(self, records: Iterable[Record]) -> None:
+        """Append to the input, and tell the oracle."""
+        asyncio.run(self.append(records))
+
+    async def append(
+        self,
+        records: Iterable[Record],
+        *,
+        transaction: str | None = None,
+        abort: bool = False,
+        remembered: bool = True,
+    ) -> None:
+        """In order, within each partition; what is in an aborted transaction the oracle never hears of."""
+        async with producer(self.bootstrap, linger_ms=5, transactional_id=transaction) as client:
+            if transaction:
+                await client.begin_transaction()
+            sent = []
+            for record in records:
+                home = partition_of(record.key, self.partitions)
+                partition = home if record.partition is None else record.partition
+                sent.append((partition, record))
+                await client.send(self.input, record.value, key=record.key.encode(), partition=partition)
+            await client.flush()
+            if transaction:
+                await (client.abort_transaction() if abort else client.commit_transaction())
+        for partition, record in sent if remembered and not abort else ():
+            self.feed(partition, record)
+
+    def feed(self, partition: int, record: Record) -> None:
+        self.fed.append((partition, record))
+        self.oracle.feed(record.value, NOW_MS, now_ms=self.judged_at_ms, partition=partition)
+
+    def rescore(self, scoring_text: str) -> None:
+        """Another scoring file, for workers started from now on; everything that was fed counts by it."""
+        self.scoring_text = scoring_text
+        self.oracle = Oracle(self.scoring, partitions=self.partitions)
+        for partition, record in self.fed:
+            self.oracle.feed(record.value, NOW_MS, now_ms=self.judged_at_ms, partition=partition)
+
+    # ---- workers
+
+    def start(self, *, scoring_text: str | None = None, **settings: str) -> WorkerProcess:
+        """One more worker, at once; see `WorkerProcess.until_ready`. `instance="a"` is SCORER_INSTANCE=a."""
+        (self.folder / "scoring.yaml").write_text(scoring_text or self.scoring_text)
+        worker = WorkerProcess(
+            {
+                "SCORER_BROKERS": self.bootstrap,
+                "SCORER_REDIS_URL": self.redis_url,
+                "SCORER_NAMESPACE": self.namespace,
+                "SCORER_INPUT_TOPIC": self.input,
+                "SCORER_SCORING": str(self.folder / "scoring.yaml"),
+                "SCORER_CLOCK": NOW,
+                "SCORER_PUBLISH_INTERVAL": "100ms",
+                "SCORER_BENCHMARK_INTERVAL": "300ms",
+                "SCORER_SESSION_TIMEOUT": "3s",
+                "SCORER_BROKER_PATIENCE": "90s",
+                **{f"SCORER_{name.upper()}": value for name, value in self.settings.items()},
+                **{f"SCORER_{name.upper()}": value for name, value in settings.items()},
+            }
+        )
+        self.workers.append(worker)
+        return worker
+
+    def running(self, **settings: str) -> WorkerProcess:
+        """One more worker, ready."""
+        worker = self.start(**settings)
+        worker.until_ready()
+        return worker
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+        self.store.close()
+
+    # ---- what Redis holds
+
+    def documents(self, kind: str = "score") -> dict[str, dict[str, Any]]:
+        """Parsed JSON by key: `score`, `benchmark`, `partition`."""
+        keys = sorted(self.store.scan_iter(f"{self.namespace}:{kind}:*", count=1000))
+        values = self.store.mget(keys) if keys else []
+        return {key: json.loads(value) for key, value in zip(keys, values, strict=True) if value is not None}
+
+    def differences(self, now_ms: int = NOW_MS) -> list[str]:
+        """What in Redis isn't as the oracle has it: scores, benchmarks, rankings."""
+        results = self.oracle.results(now_ms)
+        found = compare(results, self.documents(), namespace=self.namespace, gone=self.oracle.gone(now_ms))
+        found += self._benchmark_differences(now_ms)
+        for model in {key[0] for key in results if key[1] == "account"}:
+            key = f"{self.namespace}:rank:{model}:account"
+            ranked = dict(self.store.zrange(key, 0, -1, withscores=True))
+            expected = {
+                entity: result.score
+                for (name, kind, entity), result in results.items()
+                if (name, kind) == (model, "account") and result.score is not None
+            }
+            found += _number_differences(key, expected, ranked)
+        return found
+
+    def _benchmark_differences(self, now_ms: int) -> list[str]:
+        expected = self.oracle.benchmarks(now_ms)
+        shown = self.documents("benchmark")
+        values, populations, found = {}, {}, {}
+        for (model, kind), (raw, population) in expected.items():
+            key = f"{self.namespace}:benchmark:{model}:{kind}:all"
+            rule = next(each for each in self.scoring.models if each.name == model).benchmark
+            if raw is not None and population >= rule.min_population:
+                values[key], populations[key] = raw, population
+        found = _number_differences("benchmark", values, {key: each["raw"] for key, each in shown.items()})
+        return found + [
+            f"{key}: population {shown[key]['population']}, expected {population}"
+            for key, population in populations.items()
+            if key in shown and shown[key]["population"] != population
+        ]
+
+    def until_right(self, seconds: float = PATIENCE_SECONDS, now_ms: int = NOW_MS) -> None:
+        """Returns once Redis equals the oracle; raises TookTooLong with the differences."""
+        last: list[str] = []
+
+        def right() -> bool:
+            last[:] = self.differences(now_ms)
+            return not last
+
+        def told() -> str:
+            said = "\n".join(f"--- worker {w.pid}, {w.reasons()}\n{w.said()[-3000:]}" for w in self.workers)
+            return f"{len(last)} differences: {last[:10]}\n{said}"
+
+        wait_until(right, told, seconds)
+
+    def owners(self) -> dict[int, str]:
+        """Who owns each partition, by its heartbeat."""
+        return {int(key.rpartition(":")[2]): beat["owner"] for key, beat in self.documents("partition").items()}
+
+    def until_owned_by(self, *names: str) -> None:
+        """Returns once all partitions are owned by these workers, each owning some."""
+
+        def owned() -> bool:
+            found = self.owners()
+            return len(found) == self.partitions and set(found.values()) == set(names)
+
+        wait_until(owned, lambda: f"owners {names}: {self.owners()}")
+
+    def until_beaten(self, since: float) -> None:
+        """Returns once every partition's heartbeat is of a moment after `since` (epoch seconds)."""
+        beats: list[float] = []
+
+        def beaten() -> bool:
+            beats[:] = [beat["at"] for beat in self.documents("partition").values()]
+            return len(beats) == self.partitions and min(beats) > since
+
+        wait_until(beaten, lambda: f"heartbeats after {since}: {beats}")
+
+    def until_at_rest(self, *workers: WorkerProcess) -> None:
+        """Returns once these workers have nothing more to do: lag 0, and nothing waits for Redis."""
+
+        def at_rest() -> bool:
+            for worker in workers:
+                metrics = worker.metrics()
+                lags = [value for (name, _), value in metrics.items() if name == "scorer_consumer_lag_records"]
+                if not lags or any(lags) or metrics["scorer_redis_pending_entities", ()]:
+                    return False
+            return True
+
+        wait_until(at_rest, lambda: "; ".join(str(each.metrics()) for each in workers))
+
+
+def _number_differences(what: str, expected: Mapping[str, float], found: Mapping[str, float]) -> list[str]:
+    missing = [f"{what}: {key} is missing, expected {expected[key]}" for key in expected.keys() - found.keys()]
+    surplus = [f"{what}: {key} is {found[key]}, not expected" for key in found.keys() - expected.keys()]
+    return [
+        *missing,
+        *surplus,
+        *(
+            f"{what}: {key} is {found[key]!r}, expected {expected[key]!r}"
+            for key in expected.keys() & found.keys()
+            if abs(found[key] - expected[key]) > max(1e-9 * abs(expected[key]), 1e-12)
+        ),
+    ]
+
+
+@contextmanager
+def deployment(bootstrap: str, redis_url: str, namespace: str, folder: Path, **more: Any) -> Iterator[Deployment]:
+    """A deployment whose workers end with it."""
+    made = Deployment(bootstrap, redis_url, namespace, folder, **more)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -1,0 +1,132 @@
+"""The protocol with one rule switched off: a search that can't find a planted fault proves nothing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from scorer.core.draft import Cut
+from scorer.core.journal.ledger import Ledger
+from scorer.core.journal.owner import Append, Landed, Owner, Publish, ResolveStart, SendDeadLetters, Steps, Trim
+from scorer.core.journal.records import Claim, Part, encode
+from scorer.core.journal.restore import Restore
+from scorer.core.partition import PartitionState
+from scorer.core.publish import ScoreBatch, version
+from scorer.core.scoring_pass import ScoringPass
+from scorer.core.unacknowledged import Unacknowledged
+
+Fault = tuple[Callable[..., Owner], Callable[[], AbstractContextManager[Any]]]
+"""The owner to use, and what to patch meanwhile."""
+
+
+class _NoGapRule(Owner):
+    def in_place(self, landed: Landed) -> bool:
+        return landed.offset >= 0
+
+
+class _OutputsFirst(Owner):
+    def _append_cut(self, state: PartitionState, cut: Cut) -> Steps:
+        batches = state.landed(cut, version(self.ledger.epoch, self.ledger.number + 1))
+        if batches:
+            yield Publish(batches)
+        return (yield from self._append(cut.body))
+
+
+class _LettersLast(Owner):
+    def flush(self, *, redis_through: str, redis_id: str) -> Steps:
+        letters, self.letters = self.letters, []
+        if not (yield from super().flush(redis_through=redis_through, redis_id=redis_id)):
+            return False
+        if letters:
+            yield SendDeadLetters(letters)
+        return True
+
+
+class _StartNotKept(Owner):
+    def _begin(self) -> Steps:
+        self._held.position = yield ResolveStart()
+        return True
+
+
+class _TrimsEarly(Owner):
+    def _snapshot(self, frozen: Iterator[dict[str, Any]]) -> Iterator[Part]:
+        for part in super()._snapshot(frozen):
+            yield replace(part, last=part.last or part.index == 1)
+
+
+class PartsAnywhere(Owner):
+    """Not a fault by itself: with their snapshot's id, parts may land wherever they will."""
+
+    def _write_parts(self) -> Steps:
+        for _ in range(self.parts_a_flush):
+            part = next(self._parts, None) if self._parts is not None else None
+            if part is None:
+                break
+            landed: Landed = yield Append(encode(part))
+            if landed.offset < 0:
+                self._parts = None
+                break
+            self.tail = landed.offset if self.in_place(landed) else self.tail
+            if part.last:
+                self._parts = None
+                yield Trim(part.cut + 1)
+        return True
+
+
+_restored = PartitionState.restored
+
+
+def _nothing_is_unacknowledged(state: PartitionState, seed: int) -> None:
+    state.unacknowledged.clear()
+    _restored(state, seed)
+
+
+_claim = Ledger.claim
+
+
+def _every_claim_has_a_seed(ledger: Ledger, claim: Claim, timestamp_ms: int) -> None:
+    ledger.first = None
+    _claim(ledger, claim, timestamp_ms)
+
+
+def _tell_whatever_was_cut(state: PartitionState, cut: Cut, version: str) -> list[ScoreBatch]:
+    cut.telling = state.telling
+    return _landed(state, cut, version)
+
+
+_landed = PartitionState.landed
+
+FAULTS: dict[str, Fault] = {
+    "gap rule": (_NoGapRule, nullcontext),
+    "journal before outputs": (_OutputsFirst, nullcontext),
+    "entry numbers": (Owner, lambda: patch.object(Ledger, "accepts", lambda self, entry: entry.epoch == self.epoch)),
+    "newest epoch only": (
+        Owner,
+        lambda: patch.object(Ledger, "accepts", lambda self, entry: entry.number == self.number + 1),
+    ),
+    "redis_through": (Owner, lambda: patch.object(PartitionState, "restored", _nothing_is_unacknowledged)),
+    "epoch that never goes back": (
+        Owner,
+        lambda: patch.object(Ledger, "next_epoch", lambda self, timestamp_ms: self.epoch + 1),
+    ),
+    "durable start": (_StartNotKept, nullcontext),
+    "snapshot ids, parts landing anywhere": (
+        PartsAnywhere,
+        lambda: patch.object(Restore, "snapshot_key", lambda self, part: 0),
+    ),
+    "whole snapshot before the trim": (_TrimsEarly, nullcontext),
+    "who waits for Redis in snapshots": (Owner, lambda: patch.object(Unacknowledged, "rows", lambda self: iter(()))),
+    "dead letters before the entry": (_LettersLast, nullcontext),
+    "first claim's seed": (Owner, lambda: patch.object(Ledger, "claim", _every_claim_has_a_seed)),
+    "no mark while scores are owed": (Owner, lambda: patch.object(ScoringPass, "owe", _owe_nothing)),
+    "nothing cut before Redis was lost": (
+        Owner,
+        lambda: patch.object(PartitionState, "landed", _tell_whatever_was_cut),
+    ),
+}
+"""Each rule of the protocol, switched off."""
+
+
+def _owe_nothing(passes: ScoringPass) -> None:
+    passes.everyone = True

@@ -1,0 +1,64 @@
+"""What is scored in the made-up world: short windows, so that entities go and come back."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from scorer.core.draft import Judged
+from scorer.core.events import MICRO, EventColumns, Int64s
+from scorer.core.journal.owner import Identity
+from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from scorer.core.partition import PartitionState
+from scorer.core.standing import Basis
+from scorer.core.views import score_batch
+from tests.journal_search.outside import Document, Event, Redis
+
+BUCKET_SECONDS = 60
+BUCKET_MS = BUCKET_SECONDS * 1000
+WINDOW = 3
+DEDUPE_IDS = 40
+MODEL = Model(
+    "use",
+    (Kind.USER, Kind.ACCOUNT),
+    WINDOW,
+    {"opened": Weight(1.0), "made": Weight(5.0, cap_user=2.0)},
+    half_life=2.0,
+    benchmark=BenchmarkRule(initial=10.0),
+    curve=Curve(Shape.LINEAR),
+    margin=5.0,
+)
+SCORING = Scoring(BUCKET_SECONDS, ("opened", "made"), (MODEL,))
+IDENTITY = Identity("searched", BUCKET_SECONDS, SCORING.hash)
+
+
+def make_state() -> PartitionState:
+    return PartitionState(SCORING, 0, 1, DEDUPE_IDS)
+
+
+def as_columns(events: list[Event], at: int) -> tuple[EventColumns, Int64s, Int64s]:
+    """(columns, offsets, broker timestamps) of events that stand in the source from offset `at` on."""
+    n = len(events)
+    columns = EventColumns(
+        np.arange(n, dtype=np.int32),
+        [event.type for event in events],
+        [event.user for event in events],
+        [event.account for event in events],
+        [event.id for event in events],
+        np.array([event.ts_ms for event in events], np.int64),
+        np.full(n, MICRO),
+    )
+    return columns, np.arange(at, at + n), np.array([event.produced_ms for event in events], np.int64)
+
+
+def documents(state: PartitionState) -> dict[str, Document]:
+    """What Redis should have of a state's standings."""
+    redis = Redis()
+    rows = state.roster.live_rows()
+    for code, held in state.models.items():
+        for kind in MODEL.kinds:
+            own = rows[state.roster.kind[rows] == kind]
+            judged = Judged(held.standing.of(code, own), MODEL, kind, Basis(None), 0.0)
+            batch = score_batch(0, judged, state.roster)
+            if batch is not None:
+                redis.write(replace(batch, version="1"))
+    return {key: document for key, (_, document) in redis.documents.items()}

@@ -1,0 +1,202 @@
+"""What a worker costs, on Apache Kafka and a real redis-server: `make bench`.
+
+    python -m tests.perf.bench [job restore ready memory] [--quick] [--profile]
+
+job      1,000,000 events to the last score in Redis, in CPU seconds of the worker's process: from its first fetch (the
+         CPU time it had when its first partition stood is subtracted) until all are counted, nothing is pending for
+         Redis, and a sample of scores equals a recount. Beside it: fetching and decoding the same topic alone.
+restore  journaled events per CPU second, and cells from a snapshot, by the worker's own steps in a process of their own
+ready    seconds from a start to /readyz 200: with an empty journal; after a kill -9 with SCORER_INSTANCE set
+memory   growth of the resident size per user at rest, by the worker's process, without dedupe
+
+The last line of the output is everything as JSON. Compare figures of one run: the machine decides on the rest.
+"""
+
+import argparse
+import asyncio
+import json
+import pstats
+import signal
+import statistics
+import tempfile
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from redis import Redis
+
+from tests.perf.producing import PARTITIONS, produce
+from tests.perf.recount import expect, scoring_yaml
+from tests.perf.whole_job import Finish, best_of, measured_apart, run_job
+from tests.perf.worker_process import WorkerProcess, worker_settings
+from tests.perf.workload import NOW, Workload, everyday, habits
+from tests.servers import KafkaServer, RedisServer
+
+SECTIONS = ("job", "restore", "ready", "memory")
+_SAMPLE = 300
+
+
+@dataclass
+class Bench:
+    """The servers of one run, and what was measured on them."""
+
+    kafka: KafkaServer
+    redis: RedisServer
+    folder: Path
+    events: int
+    results: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def settings(self, namespace: str, topic: str, types: int = 12) -> dict[str, str]:
+        scoring = self.scoring(types)
+        return worker_settings(self.kafka.bootstrap, self.redis.url, scoring, namespace=namespace, topic=topic, now=NOW)
+
+    def scoring(self, types: int = 12) -> Path:
+        path = self.folder / f"scoring-{types}.yaml"
+        path.write_text(scoring_yaml(types))
+        return path
+
+    def produce(self, topic: str, workload: Workload) -> float:
+        return asyncio.run(produce(self.kafka.bootstrap, topic, workload))
+
+    def note(self, section: str, figures: dict[str, float]) -> None:
+        self.results[section] = figures
+        print(f"\n{section}")
+        for name, value in figures.items():
+            print(f"  {name:44} {value:>16,.{0 if abs(value) >= 1000 else 3}f}", flush=True)
+
+    def forget_scores(self) -> Redis:
+        """An empty Redis, its counters at zero."""
+        self.redis.restart()
+        return Redis.from_url(self.redis.url)
+
+
+def job(bench: Bench, profile: Path | None) -> None:
+    workload = everyday(bench.events)
+    record_bytes = bench.produce("events", workload)
+    finish = Finish(bench.forget_scores(), "job", expect(workload, _SAMPLE))
+    module = ("scorer",) if profile is None else ("tests.perf.profiled_worker", str(profile))
+    worker = WorkerProcess(bench.settings("job", "events"), module)
+    try:
+        figures = run_job(worker, finish, bench.events)
+        print("CPU seconds by thread:", worker.cpu_by_thread())
+        if profile is not None:
+            worker.stop()
+            show_profile(profile)
+    finally:
+        worker.kill()
+        finish.redis.close()
+    bench.note("job", {"record_bytes": record_bytes, **figures})
+    raw: dict[str, float] = {}
+    for way in ("stock", "fast"):
+        alone = best_of(2, partial(measured_apart, "raw_consumption", bench.kafka.bootstrap, "events", way))
+        raw |= {f"{way}_cpu": alone["cpu"], f"{way}_events_per_cpu_second": alone["events"] / alone["cpu"]}
+        raw[f"job_to_{way}_ratio"] = figures["cpu"] / alone["cpu"]
+    bench.note("raw", raw)
+
+
+def show_profile(path: Path) -> None:
+    if path.suffix == ".prof":
+        pstats.Stats(str(path)).sort_stats("tottime").print_stats(40)
+    stalls = json.loads(path.with_suffix(".json").read_text())
+    print(f"longest hold of the event loop: {stalls['longest']:.3f} CPU s; above 50 ms: {stalls['long']}")
+
+
+def restore(bench: Bench) -> None:
+    """Needs `job` before it: its journal is read."""
+    figures = measured_apart("restoring", bench.kafka.bootstrap, "job", str(bench.scoring()))
+    figures["events_per_cpu_second"] = bench.events / figures["journal_cpu"]
+    figures["cells_per_cpu_second"] = figures["cells"] / figures["from_snapshot_cpu"]
+    bench.note("restore", figures)
+
+
+def ready(bench: Bench, rounds: int) -> None:
+    clean: list[float] = []
+    killed: list[float] = []
+    cpu: list[float] = []
+    for number in range(rounds):
+        topic = f"small-{number}"
+        bench.produce(topic, everyday(0))
+        settings = bench.settings(topic, topic)
+        worker = WorkerProcess(settings)
+        try:
+            cpu.append(worker.until_it_stands())
+            clean.append(worker.until_ready())
+            worker.kill()
+            worker = WorkerProcess(settings)
+            killed.append(worker.until_ready())
+        finally:
+            worker.kill()
+    figures = {"clean_start": statistics.median(clean), "clean_start_worst": max(clean)}
+    figures |= {"after_kill": statistics.median(killed), "after_kill_worst": max(killed)}
+    bench.note("ready", figures | {"start_up_cpu": statistics.median(cpu)})
+
+
+def ready_after_job(bench: Bench) -> None:
+    """The same with the job's million events in the journal."""
+    settings = bench.settings("job", "events")
+    worker = WorkerProcess(settings)
+    try:
+        worker.until_ready()
+        worker.kill()
+        worker = WorkerProcess(settings)
+        bench.note("ready_with_journal", {"after_kill": worker.until_ready()})
+    finally:
+        worker.kill()
+
+
+def memory(bench: Bench, users: int) -> None:
+    few = users // 100
+    figures: dict[str, float] = {}
+    for used, types in ((12, 12), (5, 12), (5, 200)):
+        sizes = [_at_rest(bench, count, used, types) for count in (few, users)]
+        figures[f"bytes_per_user_{used}_of_{types}"] = (sizes[1] - sizes[0]) / (users - few)
+    bench.note("memory", {"users": users, **figures})
+
+
+def _at_rest(bench: Bench, users: int, used: int, types: int) -> int:
+    """Resident bytes of a worker that holds so many users, everything scored and written."""
+    topic = f"users-{users}-{used}-{types}"
+    workload = habits(users, used, types)
+    bench.produce(topic, workload)
+    finish = Finish(bench.forget_scores(), topic, expect(workload, _SAMPLE))
+    worker = WorkerProcess(bench.settings(topic, topic, types))
+    try:
+        run_job(worker, finish, len(workload))
+        return worker.resident_bytes()
+    finally:
+        worker.kill()
+        finish.redis.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", choices=SECTIONS, default=SECTIONS)
+    parser.add_argument("--quick", action="store_true", help="100,000 events, 10,000 users, 1 start: a smoke test")
+    parser.add_argument("--profile", type=Path, help="with job: cProfile of the main thread into this .prof file")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: parser.exit(1))
+    events, users, rounds = (100_000, 10_000, 1) if options.quick else (1_000_000, 100_000, 5)
+    kafka = KafkaServer()
+    redis = RedisServer()
+    try:
+        with tempfile.TemporaryDirectory(prefix="scorer-bench-") as folder:
+            bench = Bench(kafka, redis, Path(folder), events)
+            print(f"{events:,} events, {PARTITIONS} partitions, Apache Kafka and redis-server")
+            if "job" in options.sections:
+                job(bench, options.profile)
+            if "ready" in options.sections:
+                ready(bench, rounds)
+                if "job" in options.sections:
+                    ready_after_job(bench)
+            if "restore" in options.sections:
+                restore(bench)
+            if "memory" in options.sections:
+                memory(bench, users)
+            print(json.dumps(bench.results))
+    finally:
+        redis.stop()
+        kafka.stop()
+
+
+if __name__ == "__main__":
+    main()
