@@ -161,7 +161,10 @@ def demo(
 
 def main() -> None:
     """The program `scorer`."""
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:  # before a command could take it
+        sys.exit(FAILED)
 
 
 def _settings() -> Settings:

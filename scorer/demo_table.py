@@ -75,7 +75,7 @@ class DemoTable:
         title = Text.assemble((f"{self._model.name} of made-up accounts", "bold"), "  1 to 100, 100 is healthy")
         parts: list[Text | Table] = [title, self._table(standings, trends, shown)]
         if not accounts:
-            parts[1] = Text("No scores yet: the benchmark needs accounts to compare with. The first come in seconds.")
+            parts[1] = Text("No ranking yet: it comes within seconds of the first scores.")
         elif len(shown) < len(accounts):
             parts.append(Text(f"and {len(accounts) - len(shown)} more", style=_MUTED))
         parts += [Text(line, style=_MUTED) for line in (self._state(standings), progress, *self._hints) if line]

@@ -48,6 +48,8 @@ def set_up_logs(log_format: LogFormat, level: LogLevel, stream: TextIO | None = 
             ],
         )
     )
+    if level != "debug":
+        handler.addFilter(_is_news)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -55,6 +57,11 @@ def set_up_logs(log_format: LogFormat, level: LogLevel, stream: TextIO | None = 
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(quietest)
     logging.captureWarnings(True)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Faust's services tell that they start and stop, in our modules' names: `[^-ChunkConsumer]: Starting...`."""
+    return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
 
 
 def _renderers(log_format: LogFormat, *, coloured: bool) -> list[Processor]:

@@ -8,8 +8,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any
 
@@ -18,12 +18,12 @@ from prometheus_client import CollectorRegistry
 
 from scorer.core.benchmark import Benchmark
 from scorer.core.journal.owner import Identity
-from scorer.core.model import Scoring
+from scorer.core.model import Model, Scoring, Shape
 from scorer.health import HealthServer
 from scorer.metrics import Metrics
 from scorer.settings import Settings
 from scorer.sinks.redis_scores import RedisScores
-from scorer.stream.app import StreamOptions, build_app, run_app, stop_app
+from scorer.stream.app import StreamApp, StreamOptions, build_app, run_app, stop_app
 from scorer.stream.clock import Clock
 from scorer.stream.connection import Connection
 from scorer.stream.dead_letters import DeadLetters
@@ -37,6 +37,10 @@ _log = structlog.get_logger(__name__)
 
 STALLED_SECONDS = 60.0
 """Without a commit for so long beyond the brokers' patience, a worker with more to read gives up."""
+
+
+LEFT_BEHIND_SECONDS = 5.0
+"""How long a cancelled task may take to end."""
 
 
 class WorkerFailed(Exception):
@@ -70,7 +74,20 @@ class Worker:
         async with AsyncExitStack() as stack:
             on_started(await self.health.start())
             stack.push_async_callback(self.health.stop)
-            await self._run(stack)
+            await self._run_unless_stopped(stack)
+
+    async def _run_unless_stopped(self, stack: AsyncExitStack) -> None:
+        """While it starts, a worker may wait for a broker for minutes, and owns nothing that must be flushed."""
+        running = asyncio.create_task(self._run(stack), name="worker")
+        stopping = asyncio.create_task(self._stop.wait(), name="stop while starting")
+        try:
+            await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if running.done() or not self._starting:
+                await running
+        finally:
+            stopping.cancel()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     async def _run(self, stack: AsyncExitStack) -> None:
         settings = self._settings
@@ -95,8 +112,11 @@ class Worker:
         )
 
         def on_benchmark(benchmark: Benchmark) -> None:
-            publish_benchmark(scores, benchmark)
-            owners.benchmark_changed(benchmark)
+            model = model_of(self._scoring, benchmark)
+            if model is not None:
+                raw = model.benchmark.initial if benchmark.raw is None else benchmark.raw
+                publish_benchmark(scores, benchmark, raw)
+                owners.benchmark_changed(benchmark, raw)
 
         log = JournalLog(connection, names.journal, patience=patience)
         letters = DeadLetters(connection, names.dead_letters, max_bytes=facts.dead_letter_bytes, patience=patience)
@@ -158,21 +178,29 @@ class Worker:
         waited: list[asyncio.Future[Any]] = [*tasks]
         try:
             await asyncio.wait([*waited, self._failure], return_when=asyncio.FIRST_COMPLETED)
-            if self._failure.done():
-                raise self._failure.result()
+            self._raise_failure()
             for task in tasks[:-1]:
                 if task.done():
                     task.result()
                     raise WorkerFailed(f"{task.get_name()} ended")
             _log.info("stopping: flushing, then leaving the group")
-            await owners.settle()
-            await stop_app(app)
-            await owners.stop()
+            tasks.append(asyncio.create_task(self._stop_in_order(app, owners), name="stop in order"))
+            await asyncio.wait([tasks[-1], self._failure], return_when=asyncio.FIRST_COMPLETED)
+            self._raise_failure()
+            tasks[-1].result()
         finally:
             for task in tasks:
                 task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(*tasks, return_exceptions=True)
+            await owners.stop()
+            await _ended(tasks)
+
+    async def _stop_in_order(self, app: StreamApp, owners: Owners) -> None:
+        await owners.settle()
+        await stop_app(app)
+
+    def _raise_failure(self) -> None:
+        if self._failure.done():
+            raise self._failure.result()
 
     def _lost_by_redis(self, partitions: frozenset[int]) -> None:
         if self._owners is not None:
@@ -197,18 +225,35 @@ class Worker:
         return self._owners.not_ready()
 
 
-def publish_benchmark(scores: RedisScores, benchmark: Benchmark) -> None:
-    """Show the benchmark in force."""
-    if benchmark.raw is not None:
-        scores.benchmark(
-            benchmark.model,
-            benchmark.kind,
-            raw=benchmark.raw,
-            population=benchmark.population,
-            version=benchmark.version,
-            computed_at=benchmark.computed_at,
-            exact=benchmark.exact,
-        )
+async def _ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Wait for cancelled tasks; what hangs is left behind."""
+    done, left = await asyncio.wait(list(tasks), timeout=LEFT_BEHIND_SECONDS)
+    for task in done:
+        if not task.cancelled():
+            task.exception()  # marks it as seen: asyncio would complain
+    if left:
+        _log.warning("left behind", tasks=[task.get_name() for task in left])
+
+
+def model_of(scoring: Scoring, benchmark: Benchmark) -> Model | None:
+    """The model that a benchmark is in force for; None if it is of another file, or the model needs none."""
+    for model in scoring.models:
+        if (model.name, model.hash) == (benchmark.model, benchmark.model_hash) and model.curve.shape is not Shape.NONE:
+            return model
+    return None
+
+
+def publish_benchmark(scores: RedisScores, benchmark: Benchmark, raw: float | None) -> None:
+    """Show the benchmark in force; `raw` is None while the model is warming up."""
+    scores.benchmark(
+        benchmark.model,
+        benchmark.kind,
+        raw=raw,
+        population=benchmark.population,
+        version=benchmark.version,
+        computed_at=benchmark.computed_at,
+        exact=benchmark.exact,
+    )
 
 
 def connection_of(settings: Settings) -> Connection:

@@ -5,30 +5,30 @@ What goes in is remembered and fed to the oracle; what Redis holds in the end is
 
 import asyncio
 import json
+import math
 import random
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import redis
 
 from scorer import scoring_file
 from scorer.core.model import Scoring
-from tests.oracle import Oracle, compare
+from tests.oracle import Oracle, Result, compare
 from tests.oracle_input import partition_of
 from tests.stream_worker import producer
 from tests.topic_making import make_topic
 from tests.worker_process import PATIENCE_SECONDS, WorkerProcess, wait_until
 
-T = TypeVar("T")
+NOW = "2024-03-01T12:00:00Z"
+"""What all scores are as of (`SCORER_CLOCK`): before the broker timestamp of any record."""
 
-NOW = "2026-03-01T12:00:00Z"
-"""What all scores are as of (`SCORER_CLOCK`)."""
-
-NOW_MS = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
+NOW_MS = int(datetime(2024, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
 DAY_MS = 86_400_000
 
 SCORING = """
@@ -75,10 +75,22 @@ class Record:
     partition: int | None = None
 
 
+@dataclass(slots=True)
+class Fed:
+    """A record where it stands in the input, and what the oracle made of it."""
+
+    partition: int
+    offset: int
+    record: Record
+    outcome: str = ""
+
+
 def event(user: str, account: str | None, kind: str, ts_ms: int, **more: object) -> Record:
     """A native event, keyed right."""
     said = {"event": kind, "user_id": user, "account_id": account, "ts": ts_ms, **more}
-    return Record(account or user, json.dumps({key: value for key, value in said.items() if value is not None}).encode())
+    return Record(
+        account or user, json.dumps({key: value for key, value in said.items() if value is not None}).encode()
+    )
 
 
 def events(seed: int, count: int, *, accounts: int = 12, users: int = 5, name: str = "e") -> list[Record]:
@@ -115,7 +127,7 @@ class Deployment:
     scoring_text: str = SCORING
     settings: dict[str, str] = field(default_factory=dict)
     judged_at_ms: int | None = NOW_MS
-    fed: list[tuple[int, Record]] = field(default_factory=list)
+    fed: list[Fed] = field(default_factory=list)
     workers: list[WorkerProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -146,31 +158,45 @@ class Deployment:
         remembered: bool = True,
     ) -> None:
         """In order, within each partition; what is in an aborted transaction the oracle never hears of."""
-        async with producer(self.bootstrap, linger_ms=5, transactional_id=transaction) as client:
+        sent = []
+        async with producer(
+            self.bootstrap, linger_ms=5, transactional_id=transaction, enable_idempotence=True
+        ) as client:
             if transaction:
                 await client.begin_transaction()
-            sent = []
             for record in records:
                 home = partition_of(record.key, self.partitions)
                 partition = home if record.partition is None else record.partition
-                sent.append((partition, record))
-                await client.send(self.input, record.value, key=record.key.encode(), partition=partition)
-            await client.flush()
+                key = record.key.encode()
+                sent.append((record, await client.send(self.input, record.value, key=key, partition=partition)))
+            landed = [await future for _, future in sent]
             if transaction:
                 await (client.abort_transaction() if abort else client.commit_transaction())
-        for partition, record in sent if remembered and not abort else ():
-            self.feed(partition, record)
+        if remembered and not abort:
+            for (record, _), place in zip(sent, landed, strict=True):
+                self._feed(Fed(place.partition, place.offset, record))
 
-    def feed(self, partition: int, record: Record) -> None:
-        self.fed.append((partition, record))
-        self.oracle.feed(record.value, NOW_MS, now_ms=self.judged_at_ms, partition=partition)
+    def _feed(self, fed: Fed) -> None:
+        self.fed.append(fed)
+        fed.outcome = self.oracle.feed(
+            fed.record.value, int(time.time() * 1000), now_ms=self.judged_at_ms, partition=fed.partition
+        )
+
+    def dead_letters(self) -> dict[tuple[int, int], tuple[str, bytes]]:
+        """What has to be in the dead letters: (partition, offset) -> reason and value."""
+        return {
+            (fed.partition, fed.offset): (fed.outcome.removeprefix("dead_letter:"), fed.record.value)
+            for fed in self.fed
+            if fed.outcome.startswith("dead_letter:")
+        }
 
     def rescore(self, scoring_text: str) -> None:
         """Another scoring file, for workers started from now on; everything that was fed counts by it."""
         self.scoring_text = scoring_text
         self.oracle = Oracle(self.scoring, partitions=self.partitions)
-        for partition, record in self.fed:
-            self.oracle.feed(record.value, NOW_MS, now_ms=self.judged_at_ms, partition=partition)
+        known, self.fed = self.fed, []
+        for fed in known:
+            self._feed(fed)
 
     # ---- workers
 
@@ -219,10 +245,11 @@ class Deployment:
         """What in Redis isn't as the oracle has it: scores, benchmarks, rankings."""
         results = self.oracle.results(now_ms)
         found = compare(results, self.documents(), namespace=self.namespace, gone=self.oracle.gone(now_ms))
+        found += self._miscounted(results)
         found += self._benchmark_differences(now_ms)
         for model in {key[0] for key in results if key[1] == "account"}:
             key = f"{self.namespace}:rank:{model}:account"
-            ranked = dict(self.store.zrange(key, 0, -1, withscores=True))
+            ranked = dict(self._pairs(key))
             expected = {
                 entity: result.score
                 for (name, kind, entity), result in results.items()
@@ -231,20 +258,29 @@ class Deployment:
             found += _number_differences(key, expected, ranked)
         return found
 
+    def _pairs(self, key: str) -> list[tuple[str, float]]:
+        return cast(list[tuple[str, float]], self.store.zrange(key, 0, -1, withscores=True))
+
+    def _miscounted(self, results: Mapping[tuple[str, str, str], Result]) -> list[str]:
+        """Whose raw score in the model `counts`, which shows each count, isn't exactly the oracle's."""
+        found = self.documents()
+        keys = {key: f"{self.namespace}:score:{':'.join(key)}" for key in results if key[0] == "counts"}
+        return [
+            f"{key}: counts {found[redis_key]['raw']!r}, expected {results[key].raw!r}"
+            for key, redis_key in keys.items()
+            if redis_key in found and found[redis_key]["raw"] != results[key].raw
+        ]
+
     def _benchmark_differences(self, now_ms: int) -> list[str]:
-        expected = self.oracle.benchmarks(now_ms)
-        shown = self.documents("benchmark")
-        values, populations, found = {}, {}, {}
-        for (model, kind), (raw, population) in expected.items():
-            key = f"{self.namespace}:benchmark:{model}:{kind}:all"
-            rule = next(each for each in self.scoring.models if each.name == model).benchmark
-            if raw is not None and population >= rule.min_population:
-                values[key], populations[key] = raw, population
-        found = _number_differences("benchmark", values, {key: each["raw"] for key, each in shown.items()})
-        return found + [
-            f"{key}: population {shown[key]['population']}, expected {population}"
-            for key, population in populations.items()
-            if key in shown and shown[key]["population"] != population
+        expected = {
+            f"{self.namespace}:benchmark:{model}:{kind}:all": figures
+            for (model, kind), figures in self.oracle.benchmarks(now_ms).items()
+        }
+        shown = {key: (each["raw"], each["population"]) for key, each in self.documents("benchmark").items()}
+        raws, populations = ({key: found[at] for key, found in expected.items()} for at in (0, 1))
+        return [
+            *_number_differences("benchmark", raws, {key: found[0] for key, found in shown.items()}),
+            *_number_differences("population", populations, {key: found[1] for key, found in shown.items()}),
         ]
 
     def until_right(self, seconds: float = PATIENCE_SECONDS, now_ms: int = NOW_MS) -> None:
@@ -298,7 +334,10 @@ class Deployment:
         wait_until(at_rest, lambda: "; ".join(str(each.metrics()) for each in workers))
 
 
-def _number_differences(what: str, expected: Mapping[str, float], found: Mapping[str, float]) -> list[str]:
+Numbers = Mapping[str, float | None]
+
+
+def _number_differences(what: str, expected: Numbers, found: Numbers) -> list[str]:
     missing = [f"{what}: {key} is missing, expected {expected[key]}" for key in expected.keys() - found.keys()]
     surplus = [f"{what}: {key} is {found[key]}, not expected" for key in found.keys() - expected.keys()]
     return [
@@ -307,9 +346,15 @@ def _number_differences(what: str, expected: Mapping[str, float], found: Mapping
         *(
             f"{what}: {key} is {found[key]!r}, expected {expected[key]!r}"
             for key in expected.keys() & found.keys()
-            if abs(found[key] - expected[key]) > max(1e-9 * abs(expected[key]), 1e-12)
+            if not _same(expected[key], found[key])
         ),
     ]
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
 
 
 @contextmanager

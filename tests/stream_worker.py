@@ -91,6 +91,15 @@ class CountingOwner:
             self.changed.notify_all()
 
 
+ALL = frozenset(range(4))
+
+
+def counted_once(ledger: Ledger, count: int, partitions: Iterable[int] = ALL) -> None:
+    """Each record of logs without transactions or holes."""
+    assert ledger.counted == {partition: list(range(count)) for partition in partitions}
+    assert ledger.positions == dict.fromkeys(partitions, count)
+
+
 @dataclass
 class Worker:
     """A worker in this process; `failures` is what `on_fatal` was called with."""

@@ -141,13 +141,13 @@ class RedisScores:
         kind: Kind,
         peers: str = "all",
         *,
-        raw: float,
+        raw: float | None,
         population: int,
         version: int,
         computed_at: float,
         exact: bool,
     ) -> None:
-        """The benchmark in force of a model, a kind and a peer group (percent-encoded, or `all`)."""
+        """The benchmark in force of a model, a kind and a peer group (percent-encoded, or `all`); None: warming up."""
         key = f"{self._namespace}:benchmark:{model}:{kind.label}:{peers}"
         figures = {
             "raw": raw,

@@ -221,6 +221,7 @@ def _faust_settings(options: StreamOptions) -> dict[str, Any]:
 async def run_app(app: StreamApp) -> None:
     """Start and run, in the running loop; returns when stopped, raises what it failed with.
 
+    Cancelled, it stops without telling the owner: nothing more is flushed or committed.
     Installs no signal handlers, doesn't touch logging and never exits the process.
     """
     reason: BaseException | None = None
@@ -228,6 +229,10 @@ async def run_app(app: StreamApp) -> None:
         await app.maybe_start()
         await app.wait_until_stopped()
         reason = app.failure or app.crash_reason
+    except asyncio.CancelledError as error:
+        if app.stopping is None:
+            app.failure = app.failure or error  # cut off, not stopped: no last flush
+        raise
     except Exception:
         if app.stopping is None:
             raise  # else it was stopped before it had started

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from math import nan
 
 from scorer.core.benchmark import Benchmark
 from scorer.core.partition import PartitionState
@@ -16,6 +17,7 @@ from scorer.stream.workplace import Workplace
 _log = logging.getLogger(__name__)
 
 REDIS_PATIENCE_SECONDS = 6.0
+SETTLE_SECONDS = 10.0
 CENSUS_SECONDS = 5.0
 
 
@@ -107,9 +109,18 @@ class Owners:
         return reasons + behind
 
     async def settle(self) -> None:
-        """At a clean end: flush, wait for Redis, and journal that it has everything."""
-        await self.revoked(frozenset(self._owned))
-        await asyncio.gather(*(each.settle_redis(REDIS_PATIENCE_SECONDS) for each in self._owned.values()))
+        """At a clean end: flush, wait for Redis, and journal that it has everything.
+
+        What isn't done in time is abandoned: whoever owns the partition next does it again.
+        """
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self.revoked(frozenset(self._owned))
+                await asyncio.gather(*(each.settle_redis(REDIS_PATIENCE_SECONDS) for each in self._owned.values()))
+        except TimeoutError:
+            _log.warning(
+                "the last flush took more than %s s: abandoned, the journal holds what came before", SETTLE_SECONDS
+            )
 
     async def stop(self) -> None:
         for partition in list(self._owned):
@@ -166,10 +177,10 @@ class Owners:
         for (label, name), count in entities.items():
             metrics.entities.labels(label, name).set(count)
 
-    def benchmark_changed(self, benchmark: Benchmark) -> None:
-        if benchmark.raw is not None:
-            labels = (benchmark.model, benchmark.kind.label, "all")
-            self._place.metrics.benchmark_raw.labels(*labels).set(benchmark.raw)
+    def benchmark_changed(self, benchmark: Benchmark, raw: float | None) -> None:
+        """`raw` is in force now; None while the model is warming up."""
+        labels = (benchmark.model, benchmark.kind.label, "all")
+        self._place.metrics.benchmark_raw.labels(*labels).set(nan if raw is None else raw)
 
     def commit_age_seconds(self) -> float:
         """Since the last commit of the partition that has waited longest; 0 where there is nothing to commit."""

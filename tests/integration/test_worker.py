@@ -5,9 +5,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -191,15 +189,6 @@ def test_dead_letters_hold_what_came_and_why_and_cost_no_neighbour(site: Deploym
     site.until_right()
     site.until_at_rest(worker)
     assert outcomes(worker)["dead_letter"] == len(letters)
-    offsets = [0] * site.partitions
-    expected = {}
-    reasons = {record.value: reason for reason, record in letters}
-    for partition, record in site.fed:
-        if record.value in reasons and (
-            record.partition is not None or reasons[record.value] != "wrong_partition"
-        ):
-            expected[partition, offsets[partition]] = reasons[record.value], record.value
-        offsets[partition] += 1
     found = {}
     for letter in asyncio.run(all_records(site.bootstrap, f"{site.namespace}-dead-letters")):
         headers = {key: value.decode() for key, value in letter.headers}
@@ -207,7 +196,8 @@ def test_dead_letters_hold_what_came_and_why_and_cost_no_neighbour(site: Deploym
         found[at] = headers["scorer.reason"], letter.value
         assert letter.key.decode() == f"{site.input}-{at[0]}-{at[1]}"
         assert headers["scorer.topic"] == site.input and headers["scorer.detail"] and headers["scorer.at"]
-    assert found == expected
+    assert found == site.dead_letters()
+    assert {reason for reason, _ in found.values()} == {reason for reason, _ in letters}
 
 
 def test_records_in_the_wrong_partition_count_nowhere(site: Deployment) -> None:
@@ -249,7 +239,7 @@ def test_redis_may_be_away_for_a_while(site: Deployment, redis_server: RedisServ
     site.produce(events(18, 500, name="gone"))
     wait_until(lambda: sum(outcomes(worker).values()) == 1500, lambda: str(outcomes(worker)))
     assert worker.get("/healthz")[0] == 200
-    assert worker.metrics()["scorer_redis_pending_entities", ()] > 0
+    wait_until(lambda: worker.metrics()["scorer_redis_pending_entities", ()] > 0, "scores that wait")
     redis_server.restart()
     site.until_right()
     site.until_at_rest(worker)
@@ -403,3 +393,21 @@ async def delete_topic(bootstrap: str, name: str) -> None:
             await asyncio.sleep(0.05)
     finally:
         await admin.close()
+
+
+def test_a_worker_stops_within_the_time_that_it_is_given_though_the_broker_is_away(
+    own_kafka: KafkaServer, redis_server: RedisServer, namespace: str, tmp_path: Path
+) -> None:
+    with deployment(own_kafka.bootstrap, redis_server.url, namespace, tmp_path, partitions=2) as site:
+        site.produce(events(30, 200))
+        worker = site.running()
+        site.until_right()
+        own_kafka.pause()
+        starting = site.start()
+        wait_until(lambda: starting.get("/healthz")[0] == 200, "an answer")
+        assert starting.terminate(seconds=10) == 0
+        worker.terminate(seconds=30)  # a pod is given 30 s
+        own_kafka.resume()
+        site.produce(events(31, 200, name="later"))
+        site.running()
+        site.until_right()

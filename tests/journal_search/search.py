@@ -1,6 +1,8 @@
 """Many schedules, and what came of them."""
 
-from collections.abc import Iterable
+import multiprocessing
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 from scorer.core.journal.owner import Owner
 from tests.journal_search.faults import FAULTS
@@ -33,8 +35,22 @@ def search(seeds: Iterable[int], owner_type: OwnerType = Owner, *, stop_at_first
     return found
 
 
-def search_fault(name: str, seeds: Iterable[int], *, stop_at_first: bool = False) -> Findings:
+def search_without(rule: str, seeds: Iterable[int], *, stop_at_first: bool = False) -> Findings:
     """Search with one rule switched off."""
-    owner_type, patched = FAULTS[name]
+    owner_type, patched = FAULTS[rule]
     with patched():
         return search(seeds, owner_type, stop_at_first=stop_at_first)
+
+
+def search_in_processes(seeds: Sequence[int], processes: int, without: str | None = None) -> Findings:
+    """The same, by several processes."""
+    found = Findings()
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        shares = [seeds[at::processes] for at in range(processes)]
+        for share in [pool.submit(_search_share, share, without) for share in shares]:
+            found.add(share.result())
+    return found
+
+
+def _search_share(seeds: Sequence[int], without: str | None) -> Findings:
+    return search(seeds) if without is None else search_without(without, seeds)

@@ -15,7 +15,6 @@ The last line of the output is everything as JSON. Compare figures of one run: t
 import argparse
 import asyncio
 import json
-import pstats
 import signal
 import statistics
 import tempfile
@@ -70,35 +69,33 @@ class Bench:
         return Redis.from_url(self.redis.url)
 
 
-def job(bench: Bench, profile: Path | None) -> None:
+def job(bench: Bench, profile: str | None) -> None:
     workload = everyday(bench.events)
     record_bytes = bench.produce("events", workload)
     finish = Finish(bench.forget_scores(), "job", expect(workload, _SAMPLE))
-    module = ("scorer",) if profile is None else ("tests.perf.profiled_worker", str(profile))
+    report = bench.folder / "profile"
+    module = ("scorer",) if profile is None else ("tests.perf.profiled_worker", str(report), profile)
     worker = WorkerProcess(bench.settings("job", "events"), module)
     try:
         figures = run_job(worker, finish, bench.events)
         print("CPU seconds by thread:", worker.cpu_by_thread())
         if profile is not None:
             worker.stop()
-            show_profile(profile)
+            print(report.read_text())
     finally:
         worker.kill()
         finish.redis.close()
     bench.note("job", {"record_bytes": record_bytes, **figures})
-    raw: dict[str, float] = {}
+
+
+def raw(bench: Bench) -> None:
+    """Needs `job` before it."""
+    figures: dict[str, float] = {}
     for way in ("stock", "fast"):
         alone = best_of(2, partial(measured_apart, "raw_consumption", bench.kafka.bootstrap, "events", way))
-        raw |= {f"{way}_cpu": alone["cpu"], f"{way}_events_per_cpu_second": alone["events"] / alone["cpu"]}
-        raw[f"job_to_{way}_ratio"] = figures["cpu"] / alone["cpu"]
-    bench.note("raw", raw)
-
-
-def show_profile(path: Path) -> None:
-    if path.suffix == ".prof":
-        pstats.Stats(str(path)).sort_stats("tottime").print_stats(40)
-    stalls = json.loads(path.with_suffix(".json").read_text())
-    print(f"longest hold of the event loop: {stalls['longest']:.3f} CPU s; above 50 ms: {stalls['long']}")
+        figures |= {f"{way}_cpu": alone["cpu"], f"{way}_events_per_cpu_second": alone["events"] / alone["cpu"]}
+        figures[f"job_to_{way}_ratio"] = bench.results["job"]["cpu"] / alone["cpu"]
+    bench.note("raw", figures)
 
 
 def restore(bench: Bench) -> None:
@@ -172,7 +169,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--quick", action="store_true", help="100,000 events, 10,000 users, 1 start: a smoke test")
-    parser.add_argument("--profile", type=Path, help="with job: cProfile of the main thread into this .prof file")
+    parser.add_argument(
+        "--profile",
+        nargs="?",
+        choices=("calls", "samples", "watch"),
+        const="calls",
+        help="with job: look into the worker (cProfile, samples, or only how long the loop is held)",
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: parser.exit(1))
     events, users, rounds = (100_000, 10_000, 1) if options.quick else (1_000_000, 100_000, 5)
@@ -184,6 +187,7 @@ def main() -> None:
             print(f"{events:,} events, {PARTITIONS} partitions, Apache Kafka and redis-server")
             if "job" in options.sections:
                 job(bench, options.profile)
+                raw(bench)
             if "ready" in options.sections:
                 ready(bench, rounds)
                 if "job" in options.sections:

@@ -1,60 +1,113 @@
-"""`scorer worker`, its event loop watched, its main thread under cProfile if FILE is a .prof:
-`python -m tests.perf.profiled_worker FILE worker`. On SIGTERM it leaves the profile in FILE, the stalls in FILE's .json.
+"""`scorer worker`, looked into: `python -m tests.perf.profiled_worker FILE WAY worker`. SIGTERM ends it and fills FILE.
+
+WAY `calls`: its main thread under cProfile, which makes each call in Python dearer than it is. `samples`: where the
+main thread is at every millisecond of the process's CPU time. `watch`: neither. Always: how long the loop is held.
 """
 
 import asyncio
 import cProfile
-import json
+import io
+import pstats
+import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
+from types import FrameType
 
 from scorer import cli, service
 from scorer.core.model import Scoring
 from scorer.settings import Settings
 
+_TOP = 40
+_SAMPLE_SECONDS = 0.001
 _BEAT_SECONDS = 0.002
 _LONG_SECONDS = 0.05
 
 
 class LoopWatch:
-    """How long the loop keeps others waiting: CPU seconds of its thread between two beats, with their moments."""
+    """How long the loop keeps others waiting: CPU seconds of its thread between two beats."""
 
     def __init__(self) -> None:
-        self.longest = 0.0
-        self.long: list[tuple[float, float]] = []
+        self.held: list[float] = []
 
     async def run(self) -> None:
         while True:
             before = time.thread_time()
             await asyncio.sleep(_BEAT_SECONDS)
-            spent = time.thread_time() - before
-            self.longest = max(self.longest, spent)
-            if spent > _LONG_SECONDS:
-                self.long.append((round(time.perf_counter(), 2), round(spent, 4)))
+            self.held.append(time.thread_time() - before)
+
+    def report(self) -> str:
+        longest = sorted(self.held, reverse=True)
+        many = sum(held > _LONG_SECONDS for held in longest)
+        shown = ", ".join(f"{held * 1000:.0f}" for held in longest[:20])
+        return f"the event loop was held for more than 50 ms {many} times; the longest, in CPU ms: {shown}\n"
+
+
+class Samples:
+    """Where the main thread is: by function alone, by function with what it calls, and by line."""
+
+    def __init__(self) -> None:
+        self.alone: Counter[str] = Counter()
+        self.inclusive: Counter[str] = Counter()
+        self.lines: Counter[str] = Counter()
+
+    def start(self) -> None:
+        signal.signal(signal.SIGPROF, self._take)
+        signal.setitimer(signal.ITIMER_PROF, _SAMPLE_SECONDS, _SAMPLE_SECONDS)
+
+    def _take(self, _: int, frame: FrameType | None) -> None:
+        if frame is None:
+            return
+        self.alone[_name(frame)] += 1
+        self.lines[f"{_name(frame)}:{frame.f_lineno}"] += 1
+        seen: set[str] = set()
+        while frame is not None:
+            seen.add(_name(frame))
+            frame = frame.f_back
+        self.inclusive.update(seen)
+
+    def report(self) -> str:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        total = self.alone.total()
+        parts = [f"{total} samples of about {1000 * _SAMPLE_SECONDS:g} ms"]
+        for title, counter in (("alone", self.alone), ("with calls", self.inclusive), ("by line", self.lines)):
+            shown = (f"{100 * count / total:6.2f} %  {name}" for name, count in counter.most_common(_TOP))
+            parts.extend([f"\n{title}:", *shown])
+        return "\n".join(parts) + "\n"
+
+
+def _name(frame: FrameType) -> str:
+    return f"{'/'.join(frame.f_code.co_filename.split('/')[-3:])} {frame.f_code.co_qualname}"
+
+
+def _calls(profile: cProfile.Profile) -> str:
+    text = io.StringIO()
+    pstats.Stats(profile, stream=text).sort_stats("tottime").print_stats(_TOP)
+    return text.getvalue()
 
 
 def main() -> None:
-    path = Path(sys.argv.pop(1))
-    watch = LoopWatch()
+    path, way = Path(sys.argv.pop(1)), sys.argv.pop(1)
+    watch, samples, profile = LoopWatch(), Samples(), cProfile.Profile()
     run_worker = service.run_worker
 
     async def watched(settings: Settings, scoring: Scoring) -> None:
         beats = asyncio.create_task(watch.run())
+        if way == "samples":
+            samples.start()
         await run_worker(settings, scoring)
         beats.cancel()
 
     service.run_worker = watched
-    profile = cProfile.Profile(time.thread_time) if path.suffix == ".prof" else None
     try:
-        if profile is not None:
+        if way == "calls":
             profile.runcall(cli.main)
         else:
             cli.main()
     finally:
-        if profile is not None:
-            profile.dump_stats(path)
-        path.with_suffix(".json").write_text(json.dumps({"longest": watch.longest, "long": watch.long}))
+        report = {"calls": lambda: _calls(profile), "samples": samples.report}.get(way, str)()
+        path.write_text(report + watch.report())
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def small_steps() -> Iterator[None]:
     """A few rows, cells and ids are many: everything that is cut into parts is."""
     with (
         patch.multiple("scorer.core.counts", _SETTLE_AT=8),
-        patch.multiple("scorer.core.draft", ENTRY_TARGET_BYTES=400, PIECE_BYTES=150),
+        patch.multiple("scorer.core.draft", ENTRY_TARGET_BYTES=200, PIECE_BYTES=80),
         patch.multiple("scorer.core.partition", FREED_A_CUT=2),
         patch.multiple("scorer.core.scoring_pass", SLICE_ROWS=3),
         patch.multiple("scorer.core.snapshot", PART_BYTES=200, _CELLS=5, _HASHES=6, _STANDINGS=4),

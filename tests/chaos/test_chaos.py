@@ -1,0 +1,47 @@
+"""Whatever happens to workers, Redis and the broker, in the end Redis says what the oracle says."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.faults import Chaos
+from tests.chaos.traffic import Traffic
+from tests.deployment import Deployment, deployment
+from tests.servers import KafkaServer, RedisServer
+from tests.topic_making import all_records
+
+SECONDS = 20.0
+RECORDS = 6_000
+
+
+@pytest.mark.timeout(400)
+def test_every_event_counts_once_whatever_breaks(
+    request: pytest.FixtureRequest, redis_server: RedisServer, namespace: str, tmp_path: Path, seed: int
+) -> None:
+    breaks_broker = seed % 3 == 0
+    kafka: KafkaServer = request.getfixturevalue("own_kafka" if breaks_broker else "kafka")
+    with deployment(kafka.bootstrap, redis_server.url, namespace, tmp_path) as site:
+        traffic = Traffic(site, seed, RECORDS)
+        chaos = Chaos(site, redis_server, kafka if breaks_broker else None, traffic, seed)
+        traffic.start()
+        chaos.run(SECONDS)
+        print(*chaos.diary, sep="\n")
+        _end(site, chaos, redis_server)
+
+
+def _end(site: Deployment, chaos: Chaos, redis_server: RedisServer) -> None:
+    site.until_right(seconds=120)
+    chaos.check_alive()
+    site.until_at_rest(*chaos.alive)
+    assert not site.differences(), chaos.diary
+    found = {
+        tuple(int(dict(letter.headers)[f"scorer.{part}"]) for part in ("partition", "offset")): letter.value
+        for letter in asyncio.run(all_records(site.bootstrap, f"{site.namespace}-dead-letters"))
+    }
+    assert found == {at: value for at, (_, value) in site.dead_letters().items()}
+    for worker in chaos.alive:
+        assert worker.terminate() == 0
+    redis_server.restart()
+    site.running()  # now everything comes from the journal
+    site.until_right()
