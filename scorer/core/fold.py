@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scorer.core.cells import cell_keys
 from scorer.core.columns import Counted, unpack_counted, unpack_standing
-from scorer.core.counts import Counts, cell_keys
+from scorer.core.counts import Counts
 from scorer.core.dedupe import RecentIds
 from scorer.core.draft import unpack_accounts, unpack_users
 from scorer.core.events import Int64s

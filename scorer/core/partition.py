@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorer.core.admission import Gate, Verdict, limits_ms, time_verdicts
+from scorer.core.cells import MAX_TYPES
 from scorer.core.columns import Counted
-from scorer.core.counts import MAX_TYPES
 from scorer.core.dedupe import Hashes, hash_ids
 from scorer.core.draft import Cut, Draft, Newcomers, Piece, pieces, room
 from scorer.core.events import EventColumns, Int64s, Reject

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scorer.core.counts import MAX_TYPES, Cells
+from scorer.core.cells import MAX_TYPES, Cells
 from scorer.core.events import MICRO, Int64s
 from scorer.core.model import Curve, Kind, Model, Shape
 

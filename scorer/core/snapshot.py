@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from scorer.core.columns import pack_standing, unpack_standing
-from scorer.core.counts import Cells
 from scorer.core.dedupe import Hashes
 from scorer.core.draft import Accounts, Users, pack_accounts, pack_users, unpack_accounts, unpack_users
 from scorer.core.events import Int64s
 from scorer.core.fold import Fold
 from scorer.core.roster import EntityKey
+from scorer.core.runs import Run
 from scorer.core.standing import StandingChange
 from scorer.core.unacknowledged import Unacknowledged
 
@@ -62,7 +62,7 @@ def _first_bodies(head: dict[str, Any], types: list[str], waiting: Unacknowledge
 def _bodies(
     rows: Int64s,
     roster: tuple[list[EntityKey | None], Any, Int64s],
-    runs: Sequence[Cells],
+    runs: Sequence[Run],
     ids: tuple[Hashes, Hashes],
     standings: list[StandingChange],
 ) -> Iterator[dict[str, Any]]:
@@ -72,7 +72,8 @@ def _bodies(
         yield {"lr": rows[part].astype("<i4").tobytes(), "lm": last_ms[part].astype("<i8").tobytes()}
     for run in runs:
         for part in _cut(len(run), _CELLS):
-            yield {"ck": run.keys[part].astype("<i8").tobytes(), "cv": run.values[part].astype("<i8").tobytes()}
+            cells = run.part(part)
+            yield {"ck": cells.keys.astype("<i8").tobytes(), "cv": cells.values.astype("<i8").tobytes()}
     for generation, hashes in zip(("hp", "hc"), ids, strict=True):
         for part in _cut(len(hashes), _HASHES):
             yield {generation: hashes[part].astype("<u8").tobytes()}

@@ -3,16 +3,17 @@
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator
 from contextlib import suppress
-from itertools import pairwise
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scorer.core.decode import decode
-from scorer.core.events import EventColumns, Reject
+from scorer.core.events import Reject
 from scorer.core.journal.owner import Owner, Steps
 from scorer.core.partition import PartitionState
 from scorer.stream.dead_letters import DeadLetter
@@ -33,7 +34,10 @@ BEHIND_SECONDS = 5.0
 """A worker that is further behind publishes only every `PATIENT_SECONDS`."""
 
 PATIENT_SECONDS = 5.0
-MOST_ID_BYTES = 400_000
+
+SLICE_RECORDS = 1_000
+"""Records decoded and counted at once: what becomes of them fits into a core's own cache. 5,000 take a third more."""
+
 LATENCIES_KEPT = 100_000
 
 
@@ -181,29 +185,30 @@ class OwnedPartition:
             self._wanted.set()
 
     def _count(self, state: PartitionState, chunk: Chunk) -> None:
-        metrics = self._place.metrics
-        began = time.perf_counter()
-        columns, rejects = decode(chunk.values)
-        decoded = time.perf_counter()
-        metrics.stage_seconds.labels("decode").observe(decoded - began)
-        first = state.position or 0
-        rejects = [reject for reject in rejects if int(chunk.offsets[reject.index]) >= first]
-        outcomes: dict[str, int] = {"dead_letter": len(rejects)}
-        for part, to in _small_pieces(columns, chunk):
-            applied = state.apply(part, chunk.offsets, chunk.timestamps_ms, to, self._place.clock.worker_ms())
-            rejects.extend(applied.rejects)
-            for outcome, count in applied.outcomes.items():
-                outcomes[outcome] = outcomes.get(outcome, 0) + count
-        if rejects:
-            self._rejections.note(rejects)
-            self.owner.letters.extend(self._letter(chunk, reject) for reject in rejects)
-        for outcome, count in outcomes.items():
-            if count:
-                metrics.events.labels(outcome).inc(count)
+        for part in _slices(chunk):
+            self._count_slice(state, part)
         self._place.clock.saw_event(state.event_ms)
         if len(chunk.timestamps_ms):
             self._times.append(chunk.timestamps_ms)
             self._behind_until_ms = int(chunk.timestamps_ms[-1])
+
+    def _count_slice(self, state: PartitionState, part: Chunk) -> None:
+        metrics = self._place.metrics
+        began = time.perf_counter()
+        columns, rejects = decode(part.values)
+        decoded = time.perf_counter()
+        metrics.stage_seconds.labels("decode").observe(decoded - began)
+        first = state.position or 0
+        rejects = [reject for reject in rejects if int(part.offsets[reject.index]) >= first]
+        unreadable = len(rejects)
+        clock_ms = self._place.clock.worker_ms()
+        applied = state.apply(columns, part.offsets, part.timestamps_ms, part.to_offset, clock_ms)
+        rejects.extend(applied.rejects)
+        if rejects:
+            self._rejections.note(rejects)
+            self.owner.letters.extend(self._letter(part, reject) for reject in rejects)
+        for outcome, count in (applied.outcomes + Counter(dead_letter=unreadable)).items():
+            metrics.events.labels(outcome).inc(count)
         metrics.stage_seconds.labels("count").observe(time.perf_counter() - decoded)
 
     def _letter(self, chunk: Chunk, reject: Reject) -> DeadLetter:
@@ -297,17 +302,20 @@ class OwnedPartition:
         )
 
 
-def _small_pieces(columns: EventColumns, chunk: Chunk) -> list[tuple[EventColumns, int]]:
-    """The chunk's events in pieces whose ids surely fit into a journal entry, and the position after each."""
-    n = len(columns)
-    ids = sum(map(len, columns.user_id)) + sum(len(account) for account in columns.account_id if account)
-    count = -(-4 * ids // MOST_ID_BYTES) if 4 * ids > MOST_ID_BYTES else 1
-    if count <= 1 or n <= 1:
-        return [(columns, chunk.to_offset)]
-    bounds = [n * i // count for i in range(count + 1)]
-    at = np.arange(n)
-    pieces = []
-    for low, high in pairwise(bounds):
-        to = chunk.to_offset if high == n else int(chunk.offsets[columns.index[high]])
-        pieces.append((columns.take((at >= low) & (at < high)), to))
-    return pieces
+def _slices(chunk: Chunk) -> Iterator[Chunk]:
+    """The chunk in parts of at most `SLICE_RECORDS`; the first reaches back, and the last on, as the chunk does."""
+    n = len(chunk.values)
+    from_offset = chunk.from_offset
+    for start in range(0, max(n, 1), SLICE_RECORDS):
+        stop = start + SLICE_RECORDS
+        to_offset = int(chunk.offsets[stop]) if stop < n else chunk.to_offset
+        part = slice(start, stop)
+        yield replace(
+            chunk,
+            from_offset=from_offset,
+            to_offset=to_offset,
+            offsets=chunk.offsets[part],
+            timestamps_ms=chunk.timestamps_ms[part],
+            values=chunk.values[part],
+        )
+        from_offset = to_offset

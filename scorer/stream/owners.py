@@ -17,7 +17,7 @@ from scorer.stream.workplace import Workplace
 _log = logging.getLogger(__name__)
 
 REDIS_PATIENCE_SECONDS = 6.0
-SETTLE_SECONDS = 10.0
+SETTLE_SECONDS = 8.0
 CENSUS_SECONDS = 5.0
 
 

@@ -9,5 +9,6 @@ a last worker takes over, and everything must equal a naive recount.
     python -m tests.journal_search --faults             switch each rule off: every one must be found
 
 What a worker's driver and its writer to Redis do is told anew in `worker` (the marks by the real `Ledger` and
-`Presence`). The search says nothing about a FLUSHALL while a worker that was replaced still has scores to write.
+`Presence`). The search says nothing about a FLUSHALL while a replaced worker still has scores to write, nor about a
+second one before the heartbeat is back.
 """

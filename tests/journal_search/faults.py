@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from scorer.core import snapshot
 from scorer.core.draft import Cut
 from scorer.core.journal.ledger import Ledger
 from scorer.core.journal.owner import Append, Landed, Owner, Publish, ResolveStart, SendDeadLetters, Steps, Trim
@@ -97,6 +98,13 @@ def _tell_whatever_was_cut(state: PartitionState, cut: Cut, version: str) -> lis
 
 _landed = PartitionState.landed
 
+_first_bodies = snapshot._first_bodies
+
+
+def _without_who_waits(head: dict[str, Any], types: list[str], waiting: Unacknowledged) -> Iterator[dict[str, Any]]:
+    return _first_bodies(head, types, Unacknowledged())
+
+
 FAULTS: dict[str, Fault] = {
     "gap rule": (_NoGapRule, nullcontext),
     "journal before outputs": (_OutputsFirst, nullcontext),
@@ -116,7 +124,10 @@ FAULTS: dict[str, Fault] = {
         lambda: patch.object(Restore, "snapshot_key", lambda self, part: 0),
     ),
     "whole snapshot before the trim": (_TrimsEarly, nullcontext),
-    "who waits for Redis in snapshots": (Owner, lambda: patch.object(Unacknowledged, "rows", lambda self: iter(()))),
+    "who waits for Redis in snapshots": (
+        Owner,
+        lambda: patch("scorer.core.snapshot._first_bodies", _without_who_waits),
+    ),
     "dead letters before the entry": (_LettersLast, nullcontext),
     "first claim's seed": (Owner, lambda: patch.object(Ledger, "claim", _every_claim_has_a_seed)),
     "no mark while scores are owed": (Owner, lambda: patch.object(ScoringPass, "owe", _owe_nothing)),

@@ -65,13 +65,12 @@ class Writer:
     def round(self) -> None:
         """Connect where need be, beat, write one batch."""
         self.run_id = self._redis.run_id
-        lost = self._presence.compare(self.run_id)
+        if self._presence.compare(self.run_id):
+            self._lose()
         beats = self._presence.due(self._ledger.lost)
         outcomes = [self._redis.beat(version, must_exist) for version, must_exist in beats.values()]
-        lost |= self._presence.beaten(beats, outcomes)
-        if lost:
+        if self._presence.beaten(beats, outcomes):
             self._lose()
-            return
         if self._queue:
             self._redis.write(self._queue.popleft())
             self._written += 1

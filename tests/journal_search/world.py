@@ -265,14 +265,13 @@ class World:
         worker = self.pick(lambda w: not w.writer.idle)
         if worker is None:
             return
-        if self.random.random() < 0.3:
-            worker.writer.heartbeat(worker.owner.last_version)
+        worker.writer.heartbeat(worker.owner.last_version)
         worker.writer.round()
 
     def empty_redis(self) -> None:
-        """Redis is restarted without its data, or flushed while only one worker lives."""
+        """Redis is restarted without its data, or flushed: that only a heartbeat that is gone can tell."""
         self.found.redis_emptied += 1
-        if len(self.workers) == 1 and self.random.random() < 0.5:
+        if len(self.workers) == 1 and self.redis.heartbeat and self.random.random() < 0.5:
             self.redis.flush()
         else:
             self.redis.restart(f"redis {self.random.getrandbits(30)}")

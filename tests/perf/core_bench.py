@@ -99,11 +99,13 @@ def run() -> None:
     watch.time("cut", cut)
     restored, reloaded = new_state(file), new_state(file)
     watch.time("restore", lambda: exhaust(restored.restore(decode(entry).body, VERSION) for entry in entries))  # type: ignore[union-attr, func-returns-value]
+    watch.time("restore", restored.counts.settle)
     parts: list[bytes] = []
     watch.time(
         "freeze", lambda: parts.extend(encode(Part(1, i, False, 0, 0, 0, b)) for i, b in enumerate(freeze(state)))
     )
     watch.time("reload", lambda: exhaust(load(reloaded, decode(part).body) for part in parts))  # type: ignore[union-attr, func-returns-value]
+    watch.time("reload", reloaded.counts.settle)
     check_same(state, restored, reloaded)
     report(watch, len(state.roster), len(state.counts.all()), sum(map(len, entries)))
 

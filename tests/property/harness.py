@@ -91,12 +91,12 @@ class Redis:
     def __init__(self) -> None:
         self.versions: dict[str, str] = {}
         self.documents: dict[str, Document] = {}
-        self.writes = 0
+        self.written: list[tuple[str, str]] = []
 
     def write(self, batch: ScoreBatch) -> None:
         for at in range(len(batch)):
             key = f"scorer:score:{batch.model}:{Kind(batch.kind[at]).label}:{batch.entity_id[at]}"
-            self.writes += 1
+            self.written.append((batch.version, key))
             if self.versions.get(key, "") > batch.version:
                 continue
             self.versions[key] = batch.version

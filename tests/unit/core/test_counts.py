@@ -7,7 +7,8 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from scorer.core.counts import MAX_TYPES, SATURATED, Cells, Counts, cell_keys
+from scorer.core.cells import MAX_TYPES, SATURATED, Cells, cell_keys
+from scorer.core.counts import Counts
 from scorer.core.events import MICRO
 
 Cell = tuple[int, int, int]
@@ -60,7 +61,7 @@ def test_any_order_and_chunking_gives_a_naive_sum(start: int) -> None:
         assert listed(counts.of_span(2, 6)) == {cell: v for cell, v in naive.items() if 2 <= cell[0] < 6}
     over_runs: dict[Cell, int] = defaultdict(int)
     for run in counts.runs():
-        for cell, value in listed(run).items():
+        for cell, value in listed(run.cells()).items():
             over_runs[cell] += value
     assert over_runs == naive
     assert listed(counts.all()) == naive
@@ -85,13 +86,13 @@ def test_a_run_is_never_changed_once_made() -> None:
     counts = Counts()
     add(counts, [((1, 1, 1), 5), ((2, 1, 1), 6)])
     before = counts.runs()
-    copies = [(run.keys.copy(), run.values.copy()) for run in before]
+    copies = [(run.cells().keys, run.cells().values) for run in before]
     add(counts, [((1, 1, 1), 5), ((1, 0, 1), 7)])
     counts.all()
     counts.expire(1)
     for run, (keys, values) in zip(before, copies, strict=True):
-        assert (run.keys == keys).all()
-        assert (run.values == values).all()
+        assert (run.cells().keys == keys).all()
+        assert (run.cells().values == values).all()
 
 
 @pytest.mark.parametrize("sizes", [[2, 40], [40, 2], [1] * 42, [21, 21]])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.core.counts import Counts, cell_keys
+from scorer.core.cells import cell_keys
+from scorer.core.counts import Counts
 from scorer.core.events import MICRO
 from scorer.core.model import Curve, Kind, Model, Shape, Weight
 from scorer.core.score import CellView, Floats, RawScorer, curve_scores

@@ -1,0 +1,239 @@
+"""The commands as processes of their own, on real servers: what they end with and what they say."""
+
+import http.client
+import json
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from scorer.embedded.child import free_port
+from tests import commands
+from tests.servers import KafkaServer, RedisServer
+from tests.topic_making import make_topic
+from tests.worker_process import wait_until
+
+SCORING = """\
+version: 1
+events: {opened: {}}
+models:
+  use: {kinds: [user, account], weights: {opened: 1}, benchmark: {min_population: 1}}
+  points: {kinds: [user], weights: {opened: 3}, curve: {shape: none}, bands: {few: 0, many: 10}}
+"""
+SCORE = {
+    "v": "1795355044123000000007", "score": 84.439, "raw": 112.0, "band": "champion", "previous_band": "healthy",
+    "delta": None, "state": "scored", "benchmark": 208.2, "benchmark_version": 17, "model_version": 3,
+    "as_of": 1795355044.1, "computed_at": 1795355044.6,
+}  # fmt: skip
+"""As INTERFACES 6 shows it."""
+
+WARMING_UP = {**SCORE, "score": None, "band": None, "state": "warming_up", "population": 17, "min_population": 20}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a command is called: its scoring file is there."""
+    (tmp_path / "scoring.yaml").write_text(SCORING)
+    return tmp_path
+
+
+# ---- worker
+
+
+@contextmanager
+def started(folder: Path, *arguments: str, settings: Mapping[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    """A worker; what it says goes to the files `stdout` and `stderr` of the folder."""
+    with (folder / "stdout").open("w") as out, (folder / "stderr").open("w") as err:
+        command = commands.command("worker", *arguments)
+        with subprocess.Popen(
+            command, cwd=folder, env=commands.environment(settings), stdout=out, stderr=err, text=True
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+def says(folder: Path) -> str:
+    return (folder / "stderr").read_text()
+
+
+def get(port: int, path: str) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except OSError:
+        return 0, ""
+    finally:
+        connection.close()
+
+
+def test_a_worker_of_flags_alone_gets_ready_and_ends_with_0(
+    kafka: KafkaServer, redis_server: RedisServer, namespace: str, folder: Path
+) -> None:
+    port = free_port()
+    flags = {
+        "--brokers": kafka.bootstrap,
+        "--redis-url": redis_server.url,
+        "--namespace": namespace,
+        "--input-topic": f"{namespace}-events",
+        "--partitions": "2",
+        "--http": f"127.0.0.1:{port}",
+        "--log-format": "json",
+    }
+    # what the flags win over
+    (folder / ".env").write_text("SCORER_PARTITIONS=7\nSCORER_LOG_FORMAT=console\n")
+    settings = {"SCORER_BROKERS": "127.0.0.1:1", "SCORER_REDIS_URL": "redis://127.0.0.1:1/0"}
+    with started(folder, *(part for flag in flags.items() for part in flag), settings=settings) as worker:
+        wait_until(lambda: get(port, "/readyz")[0] == 200, lambda: says(folder))
+        assert get(port, "/healthz")[0] == 200
+        assert "scorer_consumer_lag_records" in get(port, "/metrics")[1]
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(60) == 0
+    assert (folder / "stdout").read_text() == ""
+    lines = [json.loads(line) for line in says(folder).splitlines()]
+    assert any("created with 2 partitions" in line["event"] for line in lines)
+    assert {line["level"] for line in lines} <= {"info", "warning", "error"}
+
+
+def test_a_worker_that_waits_for_its_broker_is_alive_not_ready_and_stops_at_once(folder: Path) -> None:
+    port = free_port()
+    settings = {"SCORER_BROKERS": "127.0.0.1:1", "SCORER_HTTP": f"127.0.0.1:{port}"}
+    with started(folder, settings=settings) as worker:
+        wait_until(lambda: get(port, "/healthz")[0] == 200, lambda: says(folder))
+        status, body = get(port, "/readyz")
+        assert status == 503 and json.loads(body)["reasons"]
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(10) == 0
+
+
+def test_a_worker_whose_broker_never_comes_fails_with_1_and_one_reason(folder: Path) -> None:
+    settings = {"SCORER_BROKERS": "127.0.0.1:1", "SCORER_BROKER_PATIENCE": "1s", "SCORER_HTTP": "127.0.0.1:0"}
+    told = commands.run("worker", "--log-format", "json", cwd=folder, settings=settings)
+    last = json.loads(told.stderr.splitlines()[-1])
+    assert (told.status, told.stdout) == (1, "")
+    assert last["event"] == "the worker stops" and "127.0.0.1:1 can't be reached, waited 1 s" in last["error"]
+    assert "Traceback" not in told.stderr
+
+
+def test_a_port_in_use_is_named_with_its_setting(redis_server: RedisServer, folder: Path) -> None:
+    told = commands.run("worker", "--http", f"127.0.0.1:{redis_server.port}", cwd=folder)
+    assert (told.status, told.stdout) == (1, "")
+    assert f"SCORER_HTTP=127.0.0.1:{redis_server.port} can't be listened on" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+async def _topic_that_loses_data(kafka: KafkaServer, namespace: str) -> None:
+    await make_topic(kafka.bootstrap, f"{namespace}-events")
+    await make_topic(kafka.bootstrap, f"{namespace}-journal", cleanup_policy="compact")
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("version: 1\nevnts: {}\n", "scoring.yaml:2: evnts: unknown key"),
+        ("[", "scoring.yaml:"),
+        (None, "can't be read"),
+    ],
+)
+def test_a_bad_scoring_file_is_bad_usage_and_nothing_is_touched(folder: Path, file: str | None, told: str) -> None:
+    scoring = folder / "scoring.yaml"
+    scoring.unlink() if file is None else scoring.write_text(file)
+    done = commands.run("worker", cwd=folder, settings={"SCORER_BROKERS": "127.0.0.1:1"})
+    assert (done.status, done.stdout) == (2, "")
+    assert told in done.stderr and "Traceback" not in done.stderr
+
+
+def test_passwords_are_in_no_line(folder: Path) -> None:
+    settings = {
+        "SCORER_BROKERS": "127.0.0.1:1",
+        "SCORER_BROKER_PATIENCE": "1s",
+        "SCORER_HTTP": "127.0.0.1:0",
+        "SCORER_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "SCORER_KAFKA_SASL_MECHANISM": "PLAIN",
+        "SCORER_KAFKA_SASL_USERNAME": "ann",
+        "SCORER_KAFKA_SASL_PASSWORD": "geheim-1",
+        "SCORER_REDIS_URL": "redis://ann:geheim-2@127.0.0.1:1/0",
+        "SCORER_LOG_LEVEL": "debug",
+    }
+    told = commands.run("worker", cwd=folder, settings=settings)
+    assert told.status == 1 and "geheim" not in told.stderr + told.stdout
+    told = commands.run("show", "user", "ann", cwd=folder, settings=settings)
+    assert told.status == 1 and "geheim" not in told.stderr + told.stdout
+
+
+# ---- show
+
+
+class Store:
+    """A Redis that holds scores, and `scorer show` against it."""
+
+    def __init__(self, server: RedisServer, folder: Path) -> None:
+        self._folder, self.url = folder, server.url
+        self._redis = redis.Redis.from_url(server.url)
+
+    def put(self, key: str, score: Mapping[str, object]) -> None:
+        self._redis.set(f"scorer:score:{key}", json.dumps(score, separators=(",", ":")))
+
+    def show(self, *arguments: str) -> commands.Outcome:
+        return commands.run("show", *arguments, "--redis-url", self.url, cwd=self._folder)
+
+    def close(self) -> None:
+        self._redis.close()
+
+
+@pytest.fixture
+def store(redis_server: RedisServer, folder: Path) -> Iterator[Store]:
+    made = Store(redis_server, folder)
+    yield made
+    made.close()
+
+
+def test_show_tells_every_model_of_the_kind(store: Store) -> None:
+    store.put("use:user:acme/ann", SCORE)
+    told = store.show("user", "acme/ann")
+    assert (told.status, told.stderr) == (0, "")
+    use, points = told.stdout.splitlines()
+    assert use.startswith(
+        "use     84.4  champion (was healthy), raw 112 against a benchmark of 208.2, as of 2026-11-22"
+    )
+    assert points == "points  no score: nothing of theirs has counted in this model yet"
+    assert store.show("user", "acme/ann", "--model", "use").stdout == f"{use.replace('use   ', 'use')}\n"
+
+
+def test_show_json_is_what_redis_holds(store: Store) -> None:
+    store.put("use:account:acme", SCORE)
+    told = store.show("account", "acme", "--json")
+    assert told.status == 0
+    assert json.loads(told.stdout) == {"kind": "account", "id": "acme", "scores": {"use": SCORE}}
+
+
+def test_show_without_a_number_ends_with_1(store: Store) -> None:
+    store.put("use:account:acme", WARMING_UP)
+    told = store.show("account", "acme")
+    assert told.status == 1 and told.stdout == "use  no score yet: warming up, 17 of 20 active accounts needed\n"
+    nobody = store.show("user", "nobody")
+    assert (nobody.status, nobody.stdout) == (1, "")
+    assert nobody.stderr.startswith("scorer: user nobody has no score: ") and "{account}/{user}" in nobody.stderr
+    as_json = store.show("user", "nobody", "--json")
+    assert as_json.status == 1
+    assert json.loads(as_json.stdout) == {"kind": "user", "id": "nobody", "scores": {"use": None, "points": None}}
+
+
+def test_show_looks_into_the_namespace_that_is_asked_for(store: Store) -> None:
+    store.put("use:account:acme", SCORE)
+    assert store.show("account", "acme", "--namespace", "other").status == 1
+
+
+def test_show_with_redis_away_names_it(folder: Path) -> None:
+    told = commands.run("show", "user", "u", "--redis-url", "redis://127.0.0.1:1/0", cwd=folder)
+    assert (told.status, told.stdout) == (1, "")
+    assert told.stderr.startswith("scorer: SCORER_REDIS_URL=redis://127.0.0.1:1/0: ")
+    assert "Traceback" not in told.stderr

@@ -1,0 +1,73 @@
+"""Log lines of a process: where they go, how they look. Each in a process of its own, for logging is global."""
+
+import json
+import subprocess
+import sys
+
+_LINES = """
+import logging, warnings, structlog
+from scorer.logs import set_up_logs
+own = structlog.get_logger("scorer.service")  # made before, as modules do
+set_up_logs({arguments})
+own.info("stands", partition=3)
+own.debug("details")
+logging.getLogger("scorer.stream.owners").warning("partition %d: %s", 3, "again")
+logging.getLogger("faust.app").info("starting")
+logging.getLogger("aiokafka.conn").warning("lost")
+logging.getLogger("scorer.stream.app").info("[^-ChunkConsumer]: Starting...")
+logging.getLogger("scorer.stream.app").error("[^-ChunkConsumer]: Crashed")
+warnings.warn("old")
+secret = "geheim"
+try:
+    {{}}["absent"]
+except KeyError:
+    own.exception("failed")
+"""
+
+
+def logged(arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", _LINES.format(arguments=arguments)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    assert "geheim" not in done.stderr.replace('secret = "geheim"', "")
+    return done.stderr
+
+
+def events(arguments: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in logged(arguments).splitlines()]
+
+
+def test_json_lines_hold_time_level_logger_and_fields() -> None:
+    first, second, *_ = events("'json', 'info'")
+    assert first.pop("timestamp")
+    assert first == {"event": "stands", "level": "info", "logger": "scorer.service", "partition": 3}
+    assert (second["event"], second["level"]) == ("partition 3: again", "warning")
+
+
+def test_libraries_are_quiet_at_info_but_not_when_something_is_wrong() -> None:
+    told = [event["event"] for event in events("'json', 'info'")]
+    assert "starting" not in told and "[^-ChunkConsumer]: Starting..." not in told and "details" not in told
+    assert "lost" in told and "[^-ChunkConsumer]: Crashed" in told
+    assert any("UserWarning: old" in str(event) for event in told)
+
+
+def test_debug_tells_everything() -> None:
+    told = [event["event"] for event in events("'json', 'debug'")]
+    assert {"details", "starting", "[^-ChunkConsumer]: Starting..."} <= set(told)
+
+
+def test_the_level_holds_for_all() -> None:
+    assert {event["level"] for event in events("'json', 'error'")} == {"error"}
+
+
+def test_an_exception_is_one_json_line_with_its_traceback() -> None:
+    last = events("'json', 'info'")[-1]
+    assert last["event"] == "failed"
+    assert "KeyError: 'absent'" in str(last["exception"])
+
+
+def test_console_lines_are_for_people_and_without_colour_in_a_file() -> None:
+    told = logged("'console', 'info'")
+    assert "[info     ] stands" in told and "partition=3" in told and "KeyError: 'absent'" in told
+    assert "\x1b" not in told

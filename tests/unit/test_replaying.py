@@ -1,0 +1,78 @@
+"""Lines of a file or a pipe, before they are events."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from scorer.core.events import MAX_RECORD_BYTES
+from scorer.replaying import LineReader, Lines
+
+
+async def read_all(descriptor: int) -> Lines:
+    return [line async for lines, _ in LineReader(descriptor) for line in lines]
+
+
+def lines_of(content: bytes, folder: Path) -> Lines:
+    file = folder / "lines"
+    file.write_bytes(content)
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        return asyncio.run(read_all(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def test_lines_keep_their_numbers_when_empty_ones_are_left_out(tmp_path: Path) -> None:
+    assert lines_of(b"a\n\n  \nb\r\n\nc", tmp_path) == [(1, b"a"), (4, b"b"), (6, b"c")]
+
+
+def test_an_empty_file_has_no_line(tmp_path: Path) -> None:
+    assert lines_of(b"", tmp_path) == []
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    assert lines_of(b"\xef\xbb\xbfa\n\xef\xbb\xbfb", tmp_path) == [(1, b"a"), (2, b"\xef\xbb\xbfb")]
+
+
+def test_lines_that_span_reads_stay_whole(tmp_path: Path) -> None:
+    lines = [b"%d" % n * 40_000 for n in range(1, 60)]
+    assert lines_of(b"\n".join(lines), tmp_path) == list(enumerate(lines, 1))
+
+
+def test_of_an_endless_line_only_what_shows_that_it_is_too_large_is_kept(tmp_path: Path) -> None:
+    (first, second) = lines_of(b"x" * (20 << 20) + b"\nnext", tmp_path)
+    assert MAX_RECORD_BYTES < len(first[1]) < 3 << 20
+    assert second == (2, b"next")
+
+
+def test_a_line_in_a_pipe_is_read_while_the_pipe_stays_open() -> None:
+    async def through_a_pipe() -> None:
+        reading, writing = os.pipe()
+        try:
+            chunks = aiter(LineReader(reading))
+            os.write(writing, b"first\nsec")
+            assert await asyncio.wait_for(anext(chunks), 30) == ([(1, b"first")], 9)
+            os.write(writing, b"ond\n")
+            assert await asyncio.wait_for(anext(chunks), 30) == ([(2, b"second")], 4)
+        finally:
+            os.close(writing)
+            os.close(reading)
+
+    asyncio.run(through_a_pipe())
+
+
+def test_waiting_for_a_pipe_can_be_given_up() -> None:
+    reading, writing = os.pipe()
+
+    async def in_vain() -> str:
+        try:
+            await asyncio.wait_for(anext(aiter(LineReader(reading))), 0.05)
+        except TimeoutError:
+            return "given up"
+        return "read"
+
+    try:
+        assert asyncio.run(in_vain()) == "given up"  # and asyncio.run doesn't wait for the reader's thread
+    finally:
+        os.close(writing)
+        os.close(reading)
