@@ -125,7 +125,7 @@ def show(
 
 
 @app.command()
-@flags((*KAFKA_SETTINGS, "broker_patience", "input_topic"))
+@flags((*KAFKA_SETTINGS, "broker_patience", "input_topic", "log_format", "log_level"))
 def replay(
     settings: Settings,
     file: Annotated[str, typer.Argument(help="A file of events, one JSON object a line; - for standard input.")],
@@ -138,6 +138,7 @@ def replay(
     """
     from scorer.replay_command import run_replay  # noqa: PLC0415
 
+    set_up_logs(settings.log_format, settings.log_level)
     if not run_replay(settings, file, as_json=as_json):
         raise typer.Exit(FAILED)
 

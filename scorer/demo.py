@@ -6,6 +6,7 @@ What they write lies in one temporary folder, and nothing outlives this process 
 
 import asyncio
 import http.client
+import logging
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
+from redis.exceptions import RedisError
 from rich.console import Console
 
 from scorer import embedded, scoring_file
@@ -69,13 +71,15 @@ class Interrupts:
 
 def run_demo(*, seconds: float | None, events_per_second: float, seed: int) -> None:
     """Return after `seconds` of live traffic, or when interrupted. Raises DemoFailed."""
+    # what goes wrong is raised; the clients' warnings would only tear the table
+    logging.getLogger().addHandler(logging.NullHandler())
     interrupts = Interrupts()
     with interrupts.caught(), ExitStack() as stack:
         try:
             _run(stack, interrupts, Company(seed), seconds, events_per_second)
         except KeyboardInterrupt:
             pass
-        except (ServerDidNotStart, BrokerError) as error:
+        except (ServerDidNotStart, BrokerError, RedisError) as error:
             raise DemoFailed(str(error)) from error
 
 

@@ -5,7 +5,7 @@ import sys
 from typing import Literal, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -59,6 +59,16 @@ def set_up_logs(log_format: LogFormat, level: LogLevel, stream: TextIO | None = 
     logging.captureWarnings(True)
 
 
+def _lines_below(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """A text of several lines, such as commands that mend something, stands below its log line, to be copied."""
+    long = [name for name, text in event.items() if name not in ("exception", "stack") and "\n" in str(text)]
+    below = [f"{name}:\n{event.pop(name)}".replace("\n", "\n  ") for name in long]
+    if below:
+        event["stack"] = "\n".join([*below, *filter(None, [event.get("stack")])])  # what the renderer puts last
+        event.setdefault("event", "")
+    return event
+
+
 def _is_news(record: logging.LogRecord) -> bool:
     """Faust's services tell that they start and stop, in our modules' names: `[^-ChunkConsumer]: Starting...`."""
     return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
@@ -68,4 +78,7 @@ def _renderers(log_format: LogFormat, *, coloured: bool) -> list[Processor]:
     if log_format == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     # plain tracebacks: rich ones show local variables, and secrets among them
-    return [structlog.dev.ConsoleRenderer(colors=coloured, exception_formatter=structlog.dev.plain_traceback)]
+    return [
+        _lines_below,
+        structlog.dev.ConsoleRenderer(colors=coloured, exception_formatter=structlog.dev.plain_traceback),
+    ]

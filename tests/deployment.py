@@ -324,14 +324,17 @@ class Deployment:
         """Returns once these workers have nothing more to do: lag 0, and nothing waits for Redis."""
 
         def at_rest() -> bool:
+            lags = []
             for worker in workers:
-                metrics = worker.metrics()
-                lags = [value for (name, _), value in metrics.items() if name == "scorer_consumer_lag_records"]
-                if not lags or any(lags) or metrics["scorer_redis_pending_entities", ()]:
+                if worker.reasons():
                     return False
-            return True
+                metrics = worker.metrics()
+                lags += [value for (name, _), value in metrics.items() if name == "scorer_consumer_lag_records"]
+                if metrics["scorer_redis_pending_entities", ()]:
+                    return False
+            return len(lags) >= self.partitions and not any(lags)
 
-        wait_until(at_rest, lambda: "; ".join(str(each.metrics()) for each in workers))
+        wait_until(at_rest, lambda: "; ".join(f"{each.reasons()} {each.get('/metrics')}" for each in workers))
 
 
 Numbers = Mapping[str, float | None]

@@ -81,26 +81,31 @@ class Summaries:
         self._newest: dict[tuple[str, str, int], tuple[tuple[int, int], Summary]] = {}
         self.event_ms = 0
 
-    def read(self, key: bytes, value: bytes) -> None:
-        """Take one record of the summaries topic; older and foreign ones change nothing."""
+    def read(self, key: bytes, value: bytes) -> tuple[str, Kind, int] | None:
+        """Take one record of the summaries topic; older ones change nothing.
+
+        Returns whose summary (model, kind, partition) has to be sent again: an older one was read behind it, and
+        compaction would keep that.
+        """
         model, kind, _, partition, part = key.decode().split(":")
         data = msgpack.unpackb(value)
         stamp = (data["e"], data["n"])
         at = (model, kind, int(partition))
         self.event_ms = max(self.event_ms, data["t"])
         if at in self._newest and self._newest[at][0] >= stamp:
-            return
+            return (model, Kind[kind.upper()], int(partition)) if self._newest[at][0] > stamp else None
         coming = self._coming.get(at)
         if coming is None or coming.stamp < stamp:
             coming = self._coming[at] = _Parts(stamp, data["parts"])
         if coming.stamp != stamp:
-            return
+            return None
         coming.held[int(part)] = data["raw"]
         if len(coming.held) == coming.of:
             raws = np.frombuffer(b"".join(coming.held[i] for i in range(coming.of)), "<f8")
             summary = Summary(model, data["h"], Kind[kind.upper()], int(partition), data["c"], data["t"], raws)
             self._newest[at] = (stamp, summary)
             del self._coming[at]
+        return None
 
     def of(self, model: Model, kind: Kind) -> list[Summary]:
         """The summaries of a model as it stands now: those made with other weights are left out."""

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import IntEnum, StrEnum
+from functools import cached_property
 
 
 class Kind(IntEnum):
@@ -74,7 +75,7 @@ INACTIVE_BAND = "inactive"
 """The band of an entity that went silent (SCORING 2.5); no model may define it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Model:
     """A weighted scoring model (SCORING 2). Window and half-life are in buckets of the scoring file.
 
@@ -91,13 +92,13 @@ class Model:
     bands: tuple[Band, ...] = DEFAULT_BANDS
     margin: float = 2.0
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """16 hex digits over everything that changes a score: equal hashes mean comparable raws."""
         return _digest(asdict(self))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scoring:
     """A scoring file: the width of a bucket, the types that count, who is left out, and the models."""
 
@@ -106,12 +107,12 @@ class Scoring:
     models: tuple[Model, ...]
     exclude_users: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def retention(self) -> int:
         """The longest window of any model, in buckets: older cells are let go."""
         return max(model.window for model in self.models)
 
-    @property
+    @cached_property
     def hash(self) -> str:
         return _digest(asdict(self))
 

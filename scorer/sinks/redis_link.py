@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import (
     AuthenticationError,
     AuthenticationWrongNumberOfArgsError,
@@ -46,6 +47,13 @@ def without_secrets(url: str) -> str:
     return f"{parts.scheme}://{user}{host}{parts.path}"
 
 
+class _QuickConnection(Connection):
+    """Packs commands in C, as redis-py does where it isn't asynchronous: in Python a score costs 1 us more."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        return list(HiredisRespSerializer().pack(*args))
+
+
 class RedisLink:
     """One connection, used by one task at a time. It reconnects with the next call; the caller paces retries.
 
@@ -66,6 +74,7 @@ class RedisLink:
                 socket_timeout=_PATIENCE_SECONDS,
                 socket_connect_timeout=_PATIENCE_SECONDS,
                 redis_connect_func=self._greet,
+                connection_class=_QuickConnection,  # a rediss:// URL brings its own
             )
             self._redis.set_response_callback("INFO", _as_it_is)
             self._execute: Callable[..., Awaitable[Any]] = self._redis.execute_command

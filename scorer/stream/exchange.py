@@ -77,8 +77,11 @@ class Exchange:
             facts = b"%d %d %s" % (summary.caught_up, event_ms, summary.model_hash.encode())
             stamp = (epoch, xxhash.xxh3_128_digest(facts + summary.raws.tobytes()))
             if self._sent.get(at) != stamp:
-                await self._summary_topic.publish_many(list(summary.records(epoch, self._next_number())))
+                records = list(summary.records(epoch, self._next_number()))
+                await self._summary_topic.publish_many(records)
                 self._sent[at] = stamp
+                for key, value in records:
+                    self._read_summary(key, value)
 
     async def merge(self, epoch: int, partitions: int) -> None:
         """For the owner of partition 0: publish the benchmarks that changed, and mend what an older owner wrote."""
@@ -98,9 +101,12 @@ class Exchange:
         return self._number
 
     def _read_summary(self, key: bytes, value: bytes | None) -> None:
-        if value is not None:
-            self._summaries.read(key, value)
-            self._clock.saw_event(self._summaries.event_ms)
+        if value is None:
+            return
+        overwritten = self._summaries.read(key, value)
+        if overwritten is not None:
+            self._sent.pop(overwritten, None)
+        self._clock.saw_event(self._summaries.event_ms)
 
     def _read_benchmark(self, key: bytes, value: bytes | None) -> None:
         if value is None:

@@ -46,6 +46,7 @@ class Owners:
         self._flow: Flow | None = None
         self._owned: dict[int, OwnedPartition] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._in_group = False
 
     def attach(self, flow: Flow) -> None:
         self._flow = flow
@@ -56,6 +57,7 @@ class Owners:
         """Claim every partition of the assignment anew; whose journal nobody wrote to meanwhile keeps its state."""
         if self._flow is None:
             raise RuntimeError("no flow is attached")
+        self._in_group = True
         for partition in set(self._owned) - partitions:
             await self._leave(partition)
         for partition in sorted(partitions):
@@ -98,8 +100,8 @@ class Owners:
 
     def not_ready(self) -> list[str]:
         """Why the worker isn't ready, as sentences."""
-        if not self._owned:
-            return ["no partition is assigned yet"]
+        if not self._in_group:
+            return ["the group has assigned nothing yet"]
         reasons = [f"partition {p}: {each.phase}" for p, each in self._owned.items() if each.phase != "running"]
         behind = [
             f"partition {p} is catching up: {each.lag()} records to go"
@@ -138,14 +140,15 @@ class Owners:
                 await asyncio.sleep(min(0.1, self._benchmark_seconds))
 
     async def _exchange_once(self) -> None:
+        """All summaries first: the merger takes its own worker's partitions as they are now."""
         exchange = self._place.exchange
-        for partition, each in list(self._standing()):
-            state = each.owner.state
-            if state is not None and each.owner.state is state:
-                summaries = list(state.passes.summaries(each.caught_up))
+        for _, each in list(self._standing()):
+            if each.owner.state is not None:
+                summaries = list(each.owner.state.passes.summaries(each.caught_up))
                 await exchange.send(each.owner.ledger.epoch, summaries)
-                if partition == 0:
-                    await exchange.merge(each.owner.ledger.epoch, self._place.partitions)
+        for partition, each in list(self._standing()):
+            if partition == 0:
+                await exchange.merge(each.owner.ledger.epoch, self._place.partitions)
 
     async def census(self) -> None:
         """Keep the gauges of who stands where, and see that the work goes on. Runs for ever."""
@@ -172,6 +175,8 @@ class Owners:
                     for name, count in states.items():
                         entities[kind.label, name] = entities.get((kind.label, name), 0) + count
             metrics.consumer_lag_records.labels(self._place.input_topic, str(partition)).set(each.lag() or 0)
+        metrics.scores.clear()  # what isn't there any more isn't 0: somebody else counts it now
+        metrics.entities.clear()
         for (model_name, label, band), count in scores.items():
             metrics.scores.labels(model_name, label, band).set(count)
         for (label, name), count in entities.items():

@@ -62,9 +62,10 @@ class StepPerformer:
         place = self._place
         match step:
             case steps.Append(value):
+                began_ms = place.clock.wall_ms()
                 landed = await place.log.append(self.partition, value)
                 place.metrics.journal_bytes.inc(len(value))
-                self._check_clock(landed.timestamp_ms)
+                self._check_clock(landed.timestamp_ms, began_ms)
                 return steps.Landed(landed.offset, landed.timestamp_ms)
             case steps.Publish(batches):
                 for batch in batches:
@@ -87,8 +88,10 @@ class StepPerformer:
                 return await self._resolve_start()
         return None
 
-    def _check_clock(self, timestamp_ms: int) -> None:
-        skew = (self._place.clock.wall_ms() - timestamp_ms) / 1000
+    def _check_clock(self, timestamp_ms: int, began_ms: int) -> None:
+        """By the broker's time of an append that began at `began_ms`; how long its answer took proves nothing."""
+        ahead_ms = max(began_ms - timestamp_ms, 0) or min(self._place.clock.wall_ms() - timestamp_ms, 0)
+        skew = ahead_ms / 1000
         if timestamp_ms >= 0 and abs(skew) > SKEW_SECONDS:
             raise ClockSkew(
                 f"this worker's clock is {skew:+.0f} s off the broker's: at most {SKEW_SECONDS} s are allowed. "

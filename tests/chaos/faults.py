@@ -66,6 +66,7 @@ class Chaos:
             self._suspend: 1.5 if len(self._suspended) < len(self.alive) else 0.0,
             self._empty_redis: 0.7,
             self._lose_redis: 0.5,
+            self._stall_redis: 0.8,
         }
         (fault,) = self._chance.choices(list(faults), list(faults.values()))
         if fault in (self._leave, self._kill) and not self._awake():
@@ -146,6 +147,17 @@ class Chaos:
         self._pause(self._chance.uniform(0.5, 3.0))
         self._redis.restart()
         self._note("redis is back, empty")
+
+    def _stall_redis(self) -> None:
+        """What waits for it may be lost with its worker; what it holds stays."""
+        self._note("redis doesn't answer")
+        self._redis.pause()
+        self._pause(self._chance.uniform(0.3, 2.0))
+        if self._awake() and self._chance.random() < 0.7:
+            self._kill()
+        self._pause(self._chance.uniform(0.0, 0.5))
+        self._redis.resume()
+        self._note("redis answers again")
 
     def _lose_broker(self, broker: KafkaServer) -> None:
         with self._traffic.quiet:

@@ -1,5 +1,6 @@
 """The commands as processes of their own, on real servers: what they end with and what they say."""
 
+import asyncio
 import http.client
 import json
 import signal
@@ -130,9 +131,24 @@ def test_a_port_in_use_is_named_with_its_setting(redis_server: RedisServer, fold
     assert "Traceback" not in told.stderr
 
 
-async def _topic_that_loses_data(kafka: KafkaServer, namespace: str) -> None:
-    await make_topic(kafka.bootstrap, f"{namespace}-events")
-    await make_topic(kafka.bootstrap, f"{namespace}-journal", cleanup_policy="compact")
+def test_a_topic_that_would_lose_data_stops_the_start_with_the_command_that_mends_it(
+    kafka: KafkaServer, namespace: str, folder: Path
+) -> None:
+    asyncio.run(make_topic(kafka.bootstrap, f"{namespace}-journal", cleanup_policy="compact"))
+    settings = {
+        "SCORER_BROKERS": kafka.bootstrap,
+        "SCORER_NAMESPACE": namespace,
+        "SCORER_INPUT_TOPIC": f"{namespace}-events",
+        "SCORER_PARTITIONS": "1",
+        "SCORER_HTTP": "127.0.0.1:0",
+    }
+    told = commands.run("worker", cwd=folder, settings=settings)
+    assert told.status == 1
+    assert any(
+        line.startswith(f"  topic {namespace}-journal: cleanup.policy is compact, needed is delete. To mend it: ")
+        for line in told.stderr.splitlines()
+    )
+    assert "Traceback" not in told.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgpack
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -15,8 +17,8 @@ from scorer.embedded.redis_server import EmbeddedRedis
 from tests.deployment import DAY_MS, NOW_MS, SCORING, Deployment, Record, deployment, event, events
 from tests.oracle_input import partition_of
 from tests.servers import KafkaServer, RedisServer
-from tests.stream_worker import delete_records
-from tests.topic_making import all_records
+from tests.stream_worker import delete_records, producer
+from tests.topic_making import all_records, make_topic
 from tests.worker_process import WorkerProcess, wait_until
 
 
@@ -331,16 +333,50 @@ def model_versions(site: Deployment) -> dict[str, set[int]]:
     return found
 
 
-def test_input_that_was_deleted_unread_stops_the_worker(site: Deployment) -> None:
+def test_input_that_was_deleted_unread_stops_the_worker_at_its_start(site: Deployment) -> None:
     site.produce(events(25, 200))
     worker = site.running()
     site.until_right()
     assert worker.terminate() == 0
+    lose_unread(site)
+    assert_stops_for_lost_input(site, site.start())
+
+
+def test_input_that_was_deleted_unread_stops_a_running_worker(site: Deployment) -> None:
+    site.produce(events(25, 200))
+    worker = site.running(session_timeout="30s")
+    site.until_right()
+    worker.suspend()
+    lose_unread(site)
+    worker.resume()
+    assert_stops_for_lost_input(site, worker)
+
+
+def lose_unread(site: Deployment) -> None:
+    """Records that no worker has read are deleted, as retention does."""
     asyncio.run(site.append(events(26, 400, name="unread"), remembered=False))
     asyncio.run(delete_records(site.bootstrap, site.input, dict.fromkeys(range(site.partitions), -1)))
-    worker = site.start()
+
+
+def assert_stops_for_lost_input(site: Deployment, worker: WorkerProcess) -> None:
+    before = site.documents()
     assert worker.ended() == 1
     assert site.input in worker.said() and "log start" in worker.said()
+    assert site.documents() == before
+
+
+def test_an_input_that_was_recreated_stops_the_worker(site: Deployment) -> None:
+    """Its offsets start anew: what stands there now was never counted, though the position is beyond it."""
+    site.produce(events(25, 400))
+    worker = site.running()
+    site.until_right()
+    assert worker.terminate() == 0
+    asyncio.run(delete_topic(site.bootstrap, site.input))
+    asyncio.run(make_topic(site.bootstrap, site.input, site.partitions))
+    asyncio.run(site.append(events(26, 40, name="new"), remembered=False))
+    worker = site.start()
+    assert worker.ended() == 1
+    assert site.input in worker.said() and "log end" in worker.said()
 
 
 def test_with_the_event_clock_now_is_the_largest_event_time_of_all_partitions(
@@ -411,3 +447,41 @@ def test_a_worker_stops_within_the_time_that_it_is_given_though_the_broker_is_aw
         site.produce(events(31, 200, name="later"))
         site.running()
         site.until_right()
+
+
+def test_a_worker_that_is_one_too_many_is_ready(
+    kafka: KafkaServer, redis_server: RedisServer, namespace: str, tmp_path: Path
+) -> None:
+    with deployment(kafka.bootstrap, redis_server.url, namespace, tmp_path, partitions=1) as site:
+        site.produce(events(32, 100))
+        workers = [site.start(), site.start()]
+        for worker in workers:
+            worker.until_ready()
+        site.until_right()
+        assert [worker.terminate() for worker in workers] == [0, 0]
+
+
+@pytest.mark.parametrize("topic", ["summaries", "benchmarks"])
+def test_what_a_zombie_wrote_behind_its_successor_is_written_over(site: Deployment, topic: str) -> None:
+    """Compaction keeps the last write: whoever starts later would take the zombie's."""
+    site.produce(events(33, 300))
+    worker = site.running()
+    site.until_right()
+    name = f"{site.namespace}-{topic}"
+
+    def last_of_each() -> dict[bytes, dict[str, Any]]:
+        return {record.key: msgpack.unpackb(record.value) for record in asyncio.run(all_records(site.bootstrap, name))}
+
+    key, value = next(iter(last_of_each().items()))
+    asyncio.run(
+        append_behind(site.bootstrap, name, key, {**value, "e": 1, "raw": b"" if topic == "summaries" else 7.0})
+    )
+    wait_until(lambda: last_of_each()[key]["e"] > 1, lambda: str(last_of_each()[key]))
+    site.until_right()
+    assert worker.terminate() == 0
+
+
+async def append_behind(bootstrap: str, topic: str, key: bytes, value: dict[str, Any]) -> None:
+    """As the default partitioner of every client has it."""
+    async with producer(bootstrap) as client:
+        await client.send_and_wait(topic, msgpack.packb(value), key=key)

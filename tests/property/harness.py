@@ -179,10 +179,10 @@ class World:
 
     def own(self, home: Home, crash_at: int | None = None) -> bool:
         """Claim a partition, anew if the last worker is gone. False: crashed."""
-        if home.owner is None:
-            home.owner = self.new_owner(home)
+        fresh = home.owner is None
+        home.owner = home.owner or self.new_owner(home)
         owned = self.drive(home, home.owner.own(), crash_at)
-        if owned:
+        if owned and fresh:
             home.through = home.state.redis_through  # a worker knows only what the journal says
         return owned
 

@@ -17,6 +17,7 @@ logging.getLogger("aiokafka.conn").warning("lost")
 logging.getLogger("scorer.stream.app").info("[^-ChunkConsumer]: Starting...")
 logging.getLogger("scorer.stream.app").error("[^-ChunkConsumer]: Crashed")
 warnings.warn("old")
+own.error("stops", error="mend it:\\n$ command", partition=1)
 secret = "geheim"
 try:
     {{}}["absent"]
@@ -71,3 +72,10 @@ def test_console_lines_are_for_people_and_without_colour_in_a_file() -> None:
     told = logged("'console', 'info'")
     assert "[info     ] stands" in told and "partition=3" in told and "KeyError: 'absent'" in told
     assert "\x1b" not in told
+
+
+def test_on_the_console_a_text_of_several_lines_can_be_copied() -> None:
+    lines = logged("'console', 'info'").splitlines()
+    at = lines.index("error:")
+    assert "stops" in lines[at - 1] and "partition=1" in lines[at - 1]
+    assert lines[at + 1 : at + 3] == ["  mend it:", "  $ command"]
