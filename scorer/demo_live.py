@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
+from typing import cast
 
 from redis.asyncio import Redis
 from rich.console import Console
@@ -123,8 +124,8 @@ class _View:
             self._console.print(self._table.render(standings, self._trends, progress))
 
 
-async def _standings(redis: "Redis", namespace: str, model: str) -> Standings:
-    accounts = await redis.zrange(f"{namespace}:rank:{model}:account", 0, -1)
+async def _standings(redis: Redis, namespace: str, model: str) -> Standings:
+    accounts = cast(list[str], await redis.zrange(f"{namespace}:rank:{model}:account", 0, -1))
     keys = [score_key(namespace, model, Kind.ACCOUNT, account) for account in accounts]
     benchmark, *scores = await redis.mget([f"{namespace}:benchmark:{model}:account:all", *keys])
     there = {account: json.loads(score) for account, score in zip(accounts, scores, strict=True) if score}

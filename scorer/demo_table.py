@@ -112,7 +112,8 @@ class DemoTable:
     def _state(self, standings: Standings) -> str:
         newest = max((score["as_of"] for score in standings.scores.values() if score["as_of"]), default=None)
         facts = []
-        if standings.benchmark is not None:
+        # null while too few are active
+        if standings.benchmark is not None and standings.benchmark["raw"] is not None:
             percentile = f"{self._model.benchmark.percentile:g}th percentile"
             facts.append(f"benchmark {standings.benchmark['raw']:.1f} ({percentile} of the raw scores)")
         if newest is not None:

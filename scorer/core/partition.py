@@ -308,7 +308,10 @@ class PartitionState(Fold):
         for judged in cut.judged:
             self.unacknowledged.add(version, judged.change.model, judged.change.rows.astype(np.int64))
         self.unacknowledged.add_freed(version, cut.freed)
-        return [replace(batch, version=version) for batch in cut.batches] if cut.telling == self.telling else []
+        if cut.telling != self.telling:
+            self._tell_freed_again()
+            return []
+        return [replace(batch, version=version) for batch in cut.batches]
 
 
 _repeat_minus_one = repeat(-1)

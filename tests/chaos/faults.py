@@ -13,6 +13,7 @@ from tests.worker_process import WorkerProcess
 
 SESSION_SECONDS = 3.0
 MOST_WORKERS = 3
+WARM_UP_SECONDS = 1.5
 
 
 class Chaos:
@@ -38,8 +39,9 @@ class Chaos:
 
     def run(self, seconds: float) -> None:
         """At least so long, and until the traffic has ended; in the end some worker runs and none is suspended."""
-        self._join()
         self._began = time.monotonic()
+        self._join()
+        self._pause(WARM_UP_SECONDS)
         broker_at = self._chance.uniform(0.3, 0.7) * seconds
         while (passed := time.monotonic() - self._began) < seconds:
             if self._broker is not None and passed > broker_at:
@@ -47,7 +49,7 @@ class Chaos:
                 broker_at = math.inf
             else:
                 self._one_fault()
-            self._pause(self._chance.expovariate(1 / 0.8))
+            self._pause(self._chance.expovariate(1.0))
         self._resume(due_only=False)
         if not self.alive:
             self._join()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tests.deployment import Deployment, Record, events
 
 STEP_RECORDS = 120
+ACCOUNTS = 100  # few events each: what a fault loses, a later event doesn't always mend
 _LONGEST_PAUSE_SECONDS = 0.4
 
 
@@ -22,7 +23,7 @@ class Traffic(threading.Thread):
         super().__init__(name="traffic", daemon=True)
         self._site = site
         self._chance = random.Random(seed)
-        self._to_come = [*events(seed, count), *(_unusable(i) for i in range(count // 100))]
+        self._to_come = [*events(seed, count, accounts=ACCOUNTS), *(_unusable(i) for i in range(count // 100))]
         self._chance.shuffle(self._to_come)
         self._past: list[Record] = []
         self._error: BaseException | None = None

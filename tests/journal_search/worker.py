@@ -138,6 +138,12 @@ class Worker:
         elif self._refilling:
             self.writer.refilled()
 
+    def serve_redis(self) -> None:
+        """Beat, which is due about once a second, and write."""
+        if self.owning:
+            self.writer.heartbeat(self.owner.last_version)
+        self.writer.round()
+
     def _adopt(self) -> None:
         state = self.owner.state
         if state is not None and state is not self._adopted:

@@ -265,8 +265,7 @@ class World:
         worker = self.pick(lambda w: not w.writer.idle)
         if worker is None:
             return
-        worker.writer.heartbeat(worker.owner.last_version)
-        worker.writer.round()
+        worker.serve_redis()
 
     def empty_redis(self) -> None:
         """Redis is restarted without its data, or flushed: that only a heartbeat that is gone can tell."""
@@ -326,14 +325,13 @@ class World:
                 self.apply(worker, 5)
             self.flush(worker, scored=True)
             self.finish_flow(worker)
-            worker.writer.heartbeat(worker.owner.last_version)
             self.write_all(worker)
 
     def write_all(self, worker: Worker) -> None:
         for _ in range(MOST_STEPS_OF_A_FLOW):
+            worker.serve_redis()
             if worker.writer.idle:
                 return
-            worker.writer.round()
         raise Hole("Redis is never told everything")
 
     def finish_flow(self, worker: Worker) -> None:

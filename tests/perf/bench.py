@@ -43,19 +43,40 @@ class Bench:
     redis: RedisServer
     folder: Path
     events: int
+    record_bytes: float = 0.0
     results: dict[str, dict[str, float]] = field(default_factory=dict)
 
-    def settings(self, namespace: str, topic: str, types: int = 12) -> dict[str, str]:
-        scoring = self.scoring(types)
-        return worker_settings(self.kafka.bootstrap, self.redis.url, scoring, namespace=namespace, topic=topic, now=NOW)
+    @cached_property
+    def everyday(self) -> Workload:
+        """The workload of `job` and `restore`, produced into the topic `events` when it is first asked for."""
+        workload = everyday(self.events)
+        self.record_bytes = self.produce("events", workload)
+        return workload
+
+    def produce(self, topic: str, workload: Workload) -> float:
+        return asyncio.run(produce(self.kafka.bootstrap, topic, workload))
 
     def scoring(self, types: int = 12) -> Path:
         path = self.folder / f"scoring-{types}.yaml"
         path.write_text(scoring_yaml(types))
         return path
 
-    def produce(self, topic: str, workload: Workload) -> float:
-        return asyncio.run(produce(self.kafka.bootstrap, topic, workload))
+    @contextmanager
+    def worker(
+        self, namespace: str, topic: str, module: tuple[str, ...] = ("scorer",), types: int = 12
+    ) -> Iterator[WorkerProcess]:
+        """A worker that ends by kill -9."""
+        settings = worker_settings(
+            self.kafka.bootstrap, self.redis.url, self.scoring(types), namespace=namespace, topic=topic, now=NOW
+        )
+        worker = WorkerProcess(settings, module)
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+    def finish(self, namespace: str, workload: Workload) -> Finish:
+        return Finish(Redis.from_url(self.redis.url), namespace, expect(workload, _SAMPLE))
 
     def note(self, section: str, figures: dict[str, float]) -> None:
         self.results[section] = figures
@@ -63,45 +84,38 @@ class Bench:
         for name, value in figures.items():
             print(f"  {name:44} {value:>16,.{0 if abs(value) >= 1000 else 3}f}", flush=True)
 
-    def forget_scores(self) -> Redis:
-        """An empty Redis, its counters at zero."""
-        self.redis.restart()
-        return Redis.from_url(self.redis.url)
-
 
 def job(bench: Bench, profile: str | None) -> None:
-    workload = everyday(bench.events)
-    record_bytes = bench.produce("events", workload)
-    finish = Finish(bench.forget_scores(), "job", expect(workload, _SAMPLE))
     report = bench.folder / "profile"
     module = ("scorer",) if profile is None else ("tests.perf.profiled_worker", str(report), profile)
-    worker = WorkerProcess(bench.settings("job", "events"), module)
-    try:
-        figures = run_job(worker, finish, bench.events)
+    with bench.worker("job", "events", module) as worker:
+        figures = run_job(worker, bench.finish("job", bench.everyday), bench.events)
         print("CPU seconds by thread:", worker.cpu_by_thread())
         if profile is not None:
             worker.stop()
             print(report.read_text())
-    finally:
-        worker.kill()
-        finish.redis.close()
-    bench.note("job", {"record_bytes": record_bytes, **figures})
+    bench.note("job", {"record_bytes": bench.record_bytes, **figures})
+    bench.note("raw", raw(bench, figures["cpu"]))
 
 
-def raw(bench: Bench) -> None:
-    """Needs `job` before it."""
+def raw(bench: Bench, job_cpu: float) -> dict[str, float]:
+    """Fetching and decoding of the same topic, and nothing else."""
     figures: dict[str, float] = {}
     for way in ("stock", "fast"):
         alone = best_of(2, partial(measured_apart, "raw_consumption", bench.kafka.bootstrap, "events", way))
         figures |= {f"{way}_cpu": alone["cpu"], f"{way}_events_per_cpu_second": alone["events"] / alone["cpu"]}
-        figures[f"job_to_{way}_ratio"] = bench.results["job"]["cpu"] / alone["cpu"]
-    bench.note("raw", figures)
+        figures[f"job_to_{way}_ratio"] = job_cpu / alone["cpu"]
+    return figures
 
 
 def restore(bench: Bench) -> None:
-    """Needs `job` before it: its journal is read."""
-    figures = measured_apart("restoring", bench.kafka.bootstrap, "job", str(bench.scoring()))
-    figures["events_per_cpu_second"] = bench.events / figures["journal_cpu"]
+    """The journal of a worker that makes no snapshots holds every event."""
+    with bench.worker("whole", "events", ("tests.perf.untrimmed_worker",)) as worker:
+        run_job(worker, bench.finish("whole", bench.everyday), bench.events)
+    figures = measured_apart("restoring", bench.kafka.bootstrap, "whole", str(bench.scoring()))
+    if figures["events"] != bench.events:
+        raise RuntimeError(f"the journal holds {figures['events']} of {bench.events} events")
+    figures["events_per_cpu_second"] = figures["events"] / figures["journal_cpu"]
     figures["cells_per_cpu_second"] = figures["cells"] / figures["from_snapshot_cpu"]
     bench.note("restore", figures)
 
@@ -113,32 +127,22 @@ def ready(bench: Bench, rounds: int) -> None:
     for number in range(rounds):
         topic = f"small-{number}"
         bench.produce(topic, everyday(0))
-        settings = bench.settings(topic, topic)
-        worker = WorkerProcess(settings)
-        try:
+        with bench.worker(topic, topic) as worker:
             cpu.append(worker.until_it_stands())
             clean.append(worker.until_ready())
-            worker.kill()
-            worker = WorkerProcess(settings)
+        with bench.worker(topic, topic) as worker:
             killed.append(worker.until_ready())
-        finally:
-            worker.kill()
     figures = {"clean_start": statistics.median(clean), "clean_start_worst": max(clean)}
     figures |= {"after_kill": statistics.median(killed), "after_kill_worst": max(killed)}
     bench.note("ready", figures | {"start_up_cpu": statistics.median(cpu)})
 
 
-def ready_after_job(bench: Bench) -> None:
-    """The same with the job's million events in the journal."""
-    settings = bench.settings("job", "events")
-    worker = WorkerProcess(settings)
-    try:
+def ready_with_a_full_journal(bench: Bench) -> None:
+    """After `job`: the same with its events in the journal."""
+    with bench.worker("job", "events") as worker:
         worker.until_ready()
-        worker.kill()
-        worker = WorkerProcess(settings)
-        bench.note("ready_with_journal", {"after_kill": worker.until_ready()})
-    finally:
-        worker.kill()
+    with bench.worker("job", "events") as worker:
+        bench.note("ready_with_a_full_journal", {"after_kill": worker.until_ready()})
 
 
 def memory(bench: Bench, users: int) -> None:
@@ -155,14 +159,9 @@ def _at_rest(bench: Bench, users: int, used: int, types: int) -> int:
     topic = f"users-{users}-{used}-{types}"
     workload = habits(users, used, types)
     bench.produce(topic, workload)
-    finish = Finish(bench.forget_scores(), topic, expect(workload, _SAMPLE))
-    worker = WorkerProcess(bench.settings(topic, topic, types))
-    try:
-        run_job(worker, finish, len(workload))
+    with bench.worker(topic, topic, types=types) as worker:
+        run_job(worker, bench.finish(topic, workload), len(workload))
         return worker.resident_bytes()
-    finally:
-        worker.kill()
-        finish.redis.close()
 
 
 def main() -> None:

@@ -78,5 +78,9 @@ def test_benchmark_age_progress_and_hints_stand_below() -> None:
     assert "9 events" in told and "end: Ctrl-C" in told
 
 
+def test_a_benchmark_that_is_not_there_yet_is_left_out() -> None:
+    assert "benchmark" not in text(Standings({"a": score(50.0)}, {"raw": None}))
+
+
 def test_without_a_score_it_says_that_they_come() -> None:
     assert "No ranking yet" in text(Standings({}, None))
