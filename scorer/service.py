@@ -146,6 +146,7 @@ class Worker:
         )
         self.metrics.redis_pending_entities.set_function(scores.pending_entities)
         self.metrics.last_commit_age_seconds.set_function(owners.commit_age_seconds)
+        self.metrics.benchmark_age_seconds.set_function(owners.benchmark_age_seconds)
         await scores.start()
         stack.push_async_callback(scores.stop)
         for part in (log, letters, exchange):

@@ -94,6 +94,7 @@ class RecentIds:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
+        self.rotations = 0
         self._current = _Table()
         self._previous = _Table()
 
@@ -131,6 +132,7 @@ class RecentIds:
 
     def rotate(self) -> None:
         """The current generation becomes the previous one, which is forgotten."""
+        self.rotations += 1
         self._previous = self._current
         self._current = _Table()
 

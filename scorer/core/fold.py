@@ -58,6 +58,7 @@ class Fold:
         self.redis_through = ""
         self.redis_id = ""
         self.dirty = np.zeros(0, np.bool_)
+        self.restored_events = 0
         self._expire_before = 0
 
     def restore(self, body: dict[str, Any], version: str) -> None:
@@ -76,6 +77,7 @@ class Fold:
                 self.expire_due()
             self.ids.remember(events.hashes)
             self.count(events)
+            self.restored_events += len(events)
         self.position = body.get("t", self.position)
         self._restore_standing(body, version)
         self._restore_decisions(body, version)

@@ -11,7 +11,7 @@ from scorer.core.benchmark import Summary
 from scorer.core.draft import Judged
 from scorer.core.events import Int64s
 from scorer.core.model import Kind, Model
-from scorer.core.score import CellView, RawScorer
+from scorer.core.score import CellView, Floats, RawScorer
 from scorer.core.standing import Basis, State
 
 if TYPE_CHECKING:
@@ -132,6 +132,16 @@ class ScoringPass:
                 bands = np.bincount(standing.band[own][standing.band[own] >= 0], minlength=101).tolist()
                 by_band = {band.name: bands[at] for at, band in enumerate(model.bands)} | {"inactive": bands[100]}
                 yield model, kind, {s.name.lower(): states[s] for s in State if s is not State.UNKNOWN}, by_band
+
+    def scores(self) -> Iterator[tuple[Model, Kind, Floats]]:
+        """By model and kind: the scores that readers have or are about to have."""
+        state = self._state
+        rows = state.roster.live_rows()
+        kinds = state.roster.kind[rows]
+        for code, model, _ in self._scorers:
+            for kind in model.kinds:
+                scores = state.models[code].standing.score[rows[kinds == kind]]
+                yield model, kind, scores[~np.isnan(scores)]
 
     def _close_buckets(self, bucket: int) -> None:
         """Time went on into another bucket: cells age, some leave, everyone is judged."""

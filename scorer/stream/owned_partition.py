@@ -59,6 +59,8 @@ class OwnedPartition:
         self._room = asyncio.Event()
         self._rejections = RejectionLog(partition)
         self._at_end = time.monotonic()
+        self._snapshot_began: float | None = None
+        self._dedupe_began: deque[tuple[int, float]] = deque(maxlen=2)
         self._refill = False
         self._adopted: PartitionState | None = None
         self._pausing = False
@@ -130,6 +132,8 @@ class OwnedPartition:
         place.metrics.recovery_seconds.observe(time.perf_counter() - began)
         if state is not self._adopted:
             self._adopted = state
+            place.metrics.recovery_events.inc(state.restored_events)
+            self._dedupe_began.clear()
             place.scores.adopt(self.partition, state.redis_through, state.redis_id)
         self._beat(state)
         self.phase = "running"
@@ -271,7 +275,9 @@ class OwnedPartition:
             began = time.perf_counter()
         through, redis_id = self._redis_mark(state)
         times, self._times = (self._times, []) if score else ([], self._times)
+        trims = self._steps.trims
         flushed = await self._perform(self.owner.flush(redis_through=through, redis_id=redis_id))
+        self._time_snapshot(began, self._steps.trims > trims)
         self._place.metrics.stage_seconds.labels("flush").observe(time.perf_counter() - began)
         self._room.set()
         if flushed:
@@ -289,6 +295,25 @@ class OwnedPartition:
         except BaseException:
             self.drop()
             raise
+
+    def _time_snapshot(self, flush_began: float, complete: bool) -> None:
+        if complete:
+            began = self._snapshot_began if self._snapshot_began is not None else flush_began
+            self._place.metrics.snapshot_seconds.observe(time.perf_counter() - began)
+        if complete or not self.owner.snapshot_under_way:
+            self._snapshot_began = None
+        elif self._snapshot_began is None:
+            self._snapshot_began = flush_began
+
+    def dedupe_seconds(self) -> float:
+        """For how long this worker has surely kept event ids: since the generation before the current one began."""
+        state = self.owner.state
+        if state is None:
+            return 0.0
+        rotations = state.ids.rotations
+        if not self._dedupe_began or self._dedupe_began[-1][0] != rotations:
+            self._dedupe_began.append((rotations, time.monotonic()))
+        return time.monotonic() - self._dedupe_began[0][1]
 
     def _redis_mark(self, state: PartitionState) -> tuple[str, str]:
         """What Redis has acknowledged, if that is news: a Redis just met has not acknowledged what was adopted."""

@@ -174,6 +174,9 @@ class Owners:
                 if model is self._place.scoring.models[0]:
                     for name, count in states.items():
                         entities[kind.label, name] = entities.get((kind.label, name), 0) + count
+            for model, kind, values in state.passes.scores():
+                metrics.score_distribution.replace(partition, model.name, kind.label, values)
+            metrics.dedupe_seconds.labels(str(partition)).set(each.dedupe_seconds())
             metrics.consumer_lag_records.labels(self._place.input_topic, str(partition)).set(each.lag() or 0)
         metrics.scores.clear()  # what isn't there any more isn't 0: somebody else counts it now
         metrics.entities.clear()
@@ -186,6 +189,11 @@ class Owners:
         """`raw` is in force now; None while the model is warming up."""
         labels = (benchmark.model, benchmark.kind.label, "all")
         self._place.metrics.benchmark_raw.labels(*labels).set(nan if raw is None else raw)
+
+    def benchmark_age_seconds(self) -> float:
+        """Since the oldest benchmark in force was computed; 0 while there is none."""
+        computed = [benchmark.computed_at for benchmark in self._place.exchange.benchmarks()]
+        return max(0.0, self._place.clock.wall_ms() / 1000 - min(computed)) if computed else 0.0
 
     def commit_age_seconds(self) -> float:
         """Since the last commit of the partition that has waited longest; 0 where there is nothing to commit."""

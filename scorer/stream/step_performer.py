@@ -40,9 +40,10 @@ class StepPerformer:
         self._on_progress = on_progress
         self._reader: AsyncGenerator[list[Record], None] | None = None
         self._read_ahead: deque[Record] = deque()
-        self._snapshot_began: float | None = None
         self.last_commit = time.monotonic()
         """When the group's offset was last committed."""
+        self.trims = 0
+        """How often the journal was trimmed: each time a snapshot was complete."""
 
     async def perform(self, flow: steps.Steps) -> bool:
         """Do a flow's steps to its end; returns what it ends with. If it is cut short, the state must be dropped."""
@@ -82,6 +83,7 @@ class StepPerformer:
                 return await self._read(start, stop)
             case steps.Trim(before):
                 await place.log.trim(self.partition, before)
+                self.trims += 1
             case steps.MayClaim():
                 return await self.may_claim()
             case steps.ResolveStart():

@@ -57,7 +57,8 @@ class World:
         self.snapshot_floor = self.random.choice([100, 100, 100, 1_500, NEVER])
         self.parts_a_flush = self.random.choice([1, 4, 12, 12])
         self.unrest = self.random.choice([0.15, 0.5, 1.0])
-        self.trims_while_read = self.random.choice([0.0, 0.0, 0.3])
+        self.haste = self.random.choice([1.5, 1.5, 4.0])
+        self.trims_wait_for_a_restore = self.random.random() < 0.4
         self.small_entries = self.random.random() < 0.3
 
     def run(self, steps: int) -> None:
@@ -70,11 +71,11 @@ class World:
                 (self.work, 10.0),
                 (self.go_well, 4.0),
                 (self.tell_redis, 6.0),
-                (self.tick, 1.5),
+                (self.tick, self.haste),
                 (self.rebalance, self.unrest),
                 (self.crash, self.unrest * 0.6),
                 (self.late_append, 0.8),
-                (self.late_trim, 0.7),
+                (self.late_trim, 0.1 if self.trims_wait_for_a_restore else 0.7),
                 (self.empty_redis, 0.2),
                 (self.move_benchmark, 0.3),
                 (self.lose_journal, 0.3 if self.loses_journal else 0.0),
@@ -167,7 +168,7 @@ class World:
             return
         flight = worker.flight
         if flight is None:
-            if isinstance(worker.step, Read) and self.random.random() < self.trims_while_read:
+            if isinstance(worker.step, Read) and self.trims_wait_for_a_restore and self.random.random() < 0.5:
                 self.late_trim()
             self.step(worker, self.answer(worker, worker.step))
         elif flight.landed is not None:
@@ -220,10 +221,10 @@ class World:
                 self.letters.update(letters)
             case Trim(before):
                 self.found.snapshots_completed += 1
-                if self.random.random() < 0.5:
-                    self.log.trim(before)
-                else:
+                if self.trims_wait_for_a_restore or self.random.random() < 0.5:
                     self.trims.append(before)
+                else:
+                    self.log.trim(before)
         return None
 
     # ---- what happens outside

@@ -18,8 +18,10 @@ import json
 import signal
 import statistics
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from redis import Redis
@@ -76,6 +78,8 @@ class Bench:
             worker.kill()
 
     def finish(self, namespace: str, workload: Workload) -> Finish:
+        """What a worker that is yet to be started must come to, in a Redis that is empty again."""
+        self.redis.restart()
         return Finish(Redis.from_url(self.redis.url), namespace, expect(workload, _SAMPLE))
 
     def note(self, section: str, figures: dict[str, float]) -> None:
@@ -86,10 +90,11 @@ class Bench:
 
 
 def job(bench: Bench, profile: str | None) -> None:
+    finish = bench.finish("job", bench.everyday)
     report = bench.folder / "profile"
     module = ("scorer",) if profile is None else ("tests.perf.profiled_worker", str(report), profile)
     with bench.worker("job", "events", module) as worker:
-        figures = run_job(worker, bench.finish("job", bench.everyday), bench.events)
+        figures = run_job(worker, finish, bench.events)
         print("CPU seconds by thread:", worker.cpu_by_thread())
         if profile is not None:
             worker.stop()
@@ -110,8 +115,9 @@ def raw(bench: Bench, job_cpu: float) -> dict[str, float]:
 
 def restore(bench: Bench) -> None:
     """The journal of a worker that makes no snapshots holds every event."""
+    finish = bench.finish("whole", bench.everyday)
     with bench.worker("whole", "events", ("tests.perf.untrimmed_worker",)) as worker:
-        run_job(worker, bench.finish("whole", bench.everyday), bench.events)
+        run_job(worker, finish, bench.events)
     figures = measured_apart("restoring", bench.kafka.bootstrap, "whole", str(bench.scoring()))
     if figures["events"] != bench.events:
         raise RuntimeError(f"the journal holds {figures['events']} of {bench.events} events")
@@ -159,14 +165,15 @@ def _at_rest(bench: Bench, users: int, used: int, types: int) -> int:
     topic = f"users-{users}-{used}-{types}"
     workload = habits(users, used, types)
     bench.produce(topic, workload)
+    finish = bench.finish(topic, workload)
     with bench.worker(topic, topic, types=types) as worker:
-        run_job(worker, bench.finish(topic, workload), len(workload))
+        run_job(worker, finish, len(workload))
         return worker.resident_bytes()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sections", nargs="*", choices=SECTIONS, default=SECTIONS)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", default=SECTIONS, help=" ".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="100,000 events, 10,000 users, 1 start: a smoke test")
     parser.add_argument(
         "--profile",
@@ -176,6 +183,8 @@ def main() -> None:
         help="with job: look into the worker (cProfile, samples, or only how long the loop is held)",
     )
     options = parser.parse_args()
+    if unknown := set(options.sections).difference(SECTIONS):
+        parser.error(f"no section {' '.join(unknown)}: there are {' '.join(SECTIONS)}")
     signal.signal(signal.SIGTERM, lambda *_: parser.exit(1))
     events, users, rounds = (100_000, 10_000, 1) if options.quick else (1_000_000, 100_000, 5)
     kafka = KafkaServer()
@@ -186,11 +195,10 @@ def main() -> None:
             print(f"{events:,} events, {PARTITIONS} partitions, Apache Kafka and redis-server")
             if "job" in options.sections:
                 job(bench, options.profile)
-                raw(bench)
             if "ready" in options.sections:
                 ready(bench, rounds)
                 if "job" in options.sections:
-                    ready_after_job(bench)
+                    ready_with_a_full_journal(bench)
             if "restore" in options.sections:
                 restore(bench)
             if "memory" in options.sections:

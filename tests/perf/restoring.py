@@ -110,6 +110,7 @@ async def measure(bootstrap: str, namespace: str, scoring_path: str) -> dict[str
     try:
         from_journal, restorers = await _restored(log, scoring)
         figures = {"journal_cpu": from_journal, "journal_bytes": sum(each.entry_bytes for each in restorers)}
+        figures["events"] = sum(each.state.position or 0 for each in restorers)
         began = time.process_time()
         for each in restorers:  # the first entry after a restore says what time it is, so there is one
             await each.perform(each.owner.flush(redis_through="", redis_id=""))

@@ -30,7 +30,6 @@ class Finish:
     problem: str = ""
 
     def reached(self, worker: WorkerProcess, events: int) -> bool:
-        """Asks Redis before the worker: what the worker is asked costs the worker."""
         return self._scores_stand() and self._all_counted(worker, events)
 
     def _scores_stand(self) -> bool:
@@ -73,13 +72,10 @@ def run_job(worker: WorkerProcess, finish: Finish, events: int) -> dict[str, flo
         counted_after: list[float] = []
 
         def done() -> bool:
-            if (
-                not counted_after
-                and finish.redis.dbsize()
-                and worker.metrics()["scorer_events_total:counted"] == events
-            ):
+            """Asks Redis, and the worker only while it must: what it is asked counts as its work."""
+            if not counted_after and worker.metrics()["scorer_events_total:counted"] == events:
                 counted_after.append(time.perf_counter() - began)
-            return finish.reached(worker, events)
+            return bool(counted_after) and finish.reached(worker, events)
 
         worker.wait_until(done, _PATIENCE_SECONDS, every=0.25)
     except RuntimeError as error:

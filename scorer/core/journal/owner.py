@@ -173,6 +173,11 @@ class Owner:
             self._bytes_since_snapshot = 0
         return (yield from self._write_parts())
 
+    @property
+    def snapshot_under_way(self) -> bool:
+        """Whether parts of a snapshot are still to be written."""
+        return self._parts is not None
+
     def drop(self) -> None:
         """Give up the state: it may not be what the journal says."""
         self.state = None

@@ -54,9 +54,10 @@ def test_a_rotation_forgets_the_generation_before_the_last() -> None:
     assert ids.first_seen(hashes(1, 2, 3)).tolist() == [True, True, False]
 
 
-def test_ids_that_want_the_same_slot_are_all_held() -> None:
+@pytest.mark.parametrize("shift", [0, 40, 55])
+def test_ids_that_want_the_same_slot_are_all_held(shift: int) -> None:
     ids = RecentIds(10_000)
-    crowd = np.arange(1, 400, dtype=np.uint64) << np.uint64(40)  # the low bits, all 0, choose the slot
+    crowd = np.arange(1, 400, dtype=np.uint64) << np.uint64(shift)  # alike in their highest bits, or in the lowest
     ids.remember(crowd[:300])
     assert ids.first_seen(crowd).tolist() == [False] * 300 + [True] * 99
 

@@ -199,7 +199,8 @@ def test_a_score_does_not_depend_on_its_neighbours(
     shape: Shape, steepness: float, benchmark: float, raw: list[float]
 ) -> None:
     def scores(values: Floats) -> list[float]:
-        return curve_scores(values, benchmark, Curve(shape, steepness)).tolist()
+        found: list[float] = curve_scores(values, benchmark, Curve(shape, steepness)).tolist()
+        return found
 
     together = scores(np.array(raw))
     assert together == [scores(np.array([value]))[0] for value in raw]

@@ -28,7 +28,8 @@ NOBODY = float("nan")
 
 def bands_after(before: int, *scores: float, margin: float = 0.0) -> list[int]:
     found = next_bands(np.full(len(scores), before, np.int8), np.array(scores), DEFAULT_BANDS, margin)
-    return found.tolist()
+    codes: list[int] = found.tolist()
+    return codes
 
 
 def judged(standing: Standing, *raw: float, model: Model = LINEAR, basis: Basis = HUNDRED) -> StandingChange:
