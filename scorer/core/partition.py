@@ -58,6 +58,7 @@ class PartitionState(Fold):
         self._bucket_ms = scoring.bucket_seconds * 1000
         self._gate = Gate(scoring.exclude_users, partition, partitions)
         self._seed = 0
+        self._named_types: dict[str, int] = {}
         self._models_news: list[list[Any]] | None = None
         self._journaled_position: int | None = None
         self._journaled_bucket = -1
@@ -83,6 +84,7 @@ class PartitionState(Fold):
                 f"events: with these, {len(self.types)} event types were ever counted, at most {MAX_TYPES} can be: "
                 f"count anew with `scorer rebuild` (or another SCORER_NAMESPACE)"
             )
+        self._named_types = {name: self.types[name] for name in self.scoring.events}
         self._adopt_models()
         self.passes.bind()
         for _, code, rows in self.unacknowledged.rows():
@@ -165,7 +167,7 @@ class PartitionState(Fold):
     ) -> tuple[NDArray[np.int8], Int64s, tuple[Int64s, Int64s], Int64s]:
         """(verdicts, rows or -1, (buckets, types), time limits): all but duplicates is decided."""
         n = len(columns)
-        types = np.fromiter(map(self.types.get, columns.event, _repeat_minus_one), np.int64, n)
+        types = np.fromiter(map(self._named_types.get, columns.event, _repeat_minus_one), np.int64, n)
         buckets = columns.ts_ms // self._bucket_ms
         keys = zip(columns.account_id, columns.user_id, strict=True)
         rows = np.fromiter(map(self.roster.row_of.get, keys, _repeat_minus_one), np.int64, n)

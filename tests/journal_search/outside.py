@@ -62,12 +62,15 @@ class Log:
         first = start - self.start
         return self.records[first : min(first + at_most, stop - self.start)]
 
-    def trim(self, before: int) -> None:
+    def trim(self, before: int) -> bool:
+        """Delete what stands before an offset; whether there was anything."""
         before = min(before, self.end)
-        if before > self.start:
-            del self.records[: before - self.start]
-            self.start = before
-            self.found.trims += 1
+        if before <= self.start:
+            return False
+        del self.records[: before - self.start]
+        self.start = before
+        self.found.trims += 1
+        return True
 
     def _note_rows(self, entry: Entry) -> None:
         packed = [entry.body[name][0] for name in ("na", "nu") if name in entry.body]

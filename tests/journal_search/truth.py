@@ -54,8 +54,9 @@ def cells_of(state: PartitionState, first_bucket: int) -> Counts:
 
 
 def check_counts(state: PartitionState, source: list[Event], start: int, now_ms: int) -> None:
+    """The state has counted every event from `start` to its position, once."""
     first_bucket = now_ms // BUCKET_MS - WINDOW + 1
-    expected, found = recount(source[start:], first_bucket), cells_of(state, first_bucket)
+    expected, found = recount(source[start : state.position], first_bucket), cells_of(state, first_bucket)
     wrong = [key for key in {**found, **expected} if found.get(key) != expected.get(key)]
     if wrong:
         raise Hole("counts: " + ", ".join(f"{key}: {found.get(key)} for {expected.get(key)}" for key in wrong[:3]))
@@ -67,15 +68,20 @@ def check_letters(letters: set[int], source: list[Event], start: int) -> None:
         raise Hole(f"no dead letter of source offsets {sorted(expected - letters)}")
 
 
+def restored(log: Log) -> PartitionState:
+    """What whoever reads the whole journal gets."""
+    reader = Restore(make_state, log.start)
+    for record in log.records:
+        reader.read(record)
+    if reader.state is None:
+        raise Hole("the journal can't be restored")
+    reader.state.expire_due()
+    return reader.state
+
+
 def check_restore(state: PartitionState, log: Log) -> None:
     """Whoever reads the journal gets the very same fold."""
-    restored = Restore(make_state, log.start)
-    for record in log.records:
-        restored.read(record)
-    if restored.state is None:
-        raise Hole("the journal can't be restored")
-    restored.state.expire_due()
-    found, expected = fold_of(restored.state), fold_of(state)
+    found, expected = fold_of(restored(log)), fold_of(state)
     for name, value in expected.items():
         if found[name] != value:
             raise Hole(f"a restore gives other {name}: {found[name]} for {value}")

@@ -78,6 +78,7 @@ class World:
                 (self.late_trim, 0.1 if self.trims_wait_for_a_restore else 0.7),
                 (self.empty_redis, 0.2),
                 (self.move_benchmark, 0.3),
+                (self.audit, 0.3),
                 (self.lose_journal, 0.3 if self.loses_journal else 0.0),
             )
             for action in self.random.choices([a for a, _ in actions], [w for _, w in actions], k=steps):
@@ -224,7 +225,7 @@ class World:
                 if self.trims_wait_for_a_restore or self.random.random() < 0.5:
                     self.trims.append(before)
                 else:
-                    self.log.trim(before)
+                    self.trim(before)
         return None
 
     # ---- what happens outside
@@ -259,7 +260,11 @@ class World:
 
     def late_trim(self) -> None:
         if self.trims:
-            self.log.trim(self.trims.pop(self.random.randrange(len(self.trims))))
+            self.trim(self.trims.pop(self.random.randrange(len(self.trims))))
+
+    def trim(self, before: int) -> None:
+        if self.log.trim(before):
+            self.audit()
 
     def tell_redis(self) -> None:
         """Some worker has time for Redis."""
@@ -291,6 +296,12 @@ class World:
 
     # ---- the end
 
+    def audit(self) -> None:
+        """Whenever the journal is read, it says what the source says."""
+        state = truth.restored(self.log)
+        if self.start is not None and state.position is not None:
+            truth.check_counts(state, self.source, self.start, self.now_ms)
+
     def settle(self) -> None:
         """A last worker takes over, everything under way arrives, and all must be as a recount says."""
         self.arrive()
@@ -307,13 +318,13 @@ class World:
         self.arrive()
         self.quiesce(worker)
         state = worker.owner.state
-        if state is None or state.position is None:
-            raise Hole("the last worker has no state")
+        if state is None or state.position != len(self.source):
+            raise Hole("the last worker has no state, or not all of it")
         start = self.start if self.start is not None else state.position
         truth.check_counts(state, self.source, start, self.now_ms)
         truth.check_letters(self.letters, self.source, start)
-        truth.check_restore(state, self.log)
         truth.check_redis(state, self.redis, knows_all=not self.loses_journal)
+        truth.check_restore(state, self.log)
 
     def arrive(self) -> None:
         while self.late:

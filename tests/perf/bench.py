@@ -152,18 +152,20 @@ def ready_with_a_full_journal(bench: Bench) -> None:
 
 
 def memory(bench: Bench, users: int) -> None:
-    few = users // 100
-    figures: dict[str, float] = {}
+    """Few users of as many events, for the difference to be that of the users."""
+    times = 100
+    figures: dict[str, float] = {"users": users}
     for used, types in ((12, 12), (5, 12), (5, 200)):
-        sizes = [_at_rest(bench, count, used, types) for count in (few, users)]
-        figures[f"bytes_per_user_{used}_of_{types}"] = (sizes[1] - sizes[0]) / (users - few)
-    bench.note("memory", {"users": users, **figures})
+        few = _at_rest(bench, habits(users // times, used, types, times=times), types)
+        many = _at_rest(bench, habits(users, used, types), types)
+        figures[f"resident_{used}_of_{types}"] = many
+        figures[f"bytes_per_user_{used}_of_{types}"] = (many - few) / (users - users // times)
+    bench.note("memory", figures)
 
 
-def _at_rest(bench: Bench, users: int, used: int, types: int) -> int:
-    """Resident bytes of a worker that holds so many users, everything scored and written."""
-    topic = f"users-{users}-{used}-{types}"
-    workload = habits(users, used, types)
+def _at_rest(bench: Bench, workload: Workload, types: int) -> int:
+    """Resident bytes of a worker that has counted, scored and written all of it."""
+    topic = f"users-{int(workload.users.max()) + 1}-{len(workload)}-{types}"
     bench.produce(topic, workload)
     finish = bench.finish(topic, workload)
     with bench.worker(topic, topic, types=types) as worker:

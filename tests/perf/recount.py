@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 HALF_LIFE = 14
 STEEPNESS = 3.0
-PERCENTILE = 90.0
+PERCENTILE, MIN_POPULATION, INITIAL = 90.0, 20, 100.0
 USER_CAP, ACCOUNT_CAP = 5.0, 200.0
 """Most units per day of type 0."""
 
@@ -39,7 +39,7 @@ models:
     window: {DAYS}d
     half_life: {HALF_LIFE}d
     weights: {{{capped}, {weights}}}
-    benchmark: {{percentile: {PERCENTILE:g}, min_population: 20, initial: 100}}
+    benchmark: {{percentile: {PERCENTILE:g}, min_population: {MIN_POPULATION}, initial: {INITIAL:g}}}
     curve: {{shape: exponential, steepness: {STEEPNESS:g}}}
     bands: {{at_risk: 0, low: 25, healthy: 50, champion: 75}}
     margin: 2
@@ -71,7 +71,8 @@ def expect(workload: Workload, sample: int) -> Expected:
     ):
         active, engagement, points = _raws(workload, owners, cap)
         entities += len(active)
-        against = float(np.percentile(engagement, PERCENTILE))
+        enough = len(active) >= MIN_POPULATION
+        against = float(np.percentile(engagement, PERCENTILE)) if enough else INITIAL
         share = np.minimum(engagement / against, 1.0)
         curved = 1.0 + 99.0 * (np.expm1(-STEEPNESS * share) / np.expm1(-STEEPNESS))
         for at in random.permutation(len(active))[:sample].tolist():

@@ -104,17 +104,17 @@ def everyday(events: int, users: int = 100_000, types: int = 12) -> Workload:
     )
 
 
-def habits(users: int, used_types: int, all_types: int, active_days: int = 3) -> Workload:
-    """Each user uses some types, once on each of some days of its own; without ids, so that nothing is deduplicated."""
+def habits(users: int, used_types: int, all_types: int, *, times: int = 1, active_days: int = 3) -> Workload:
+    """Each user uses some types, so many times, on each of some days of its own; without ids: nothing is remembered."""
     random = np.random.default_rng(SEED)
     per_user = used_types * active_days
-    user = np.repeat(np.arange(users), per_user)
+    user = np.tile(np.repeat(np.arange(users), per_user), times)
     first_type = np.repeat(random.integers(0, all_types, users), per_user)
     kinds: NDArray[np.int64] = (first_type + np.tile(np.arange(used_types), users * active_days)) % all_types
-    day = np.argsort(random.random((users, DAYS)), axis=1)[:, :active_days]
+    age = np.repeat(np.argsort(random.random((users, DAYS)), axis=1)[:, :active_days].ravel(), used_types)
     today_ms = int(NOW.timestamp() * 1000) // _DAY_MS * _DAY_MS
-    ts_ms = today_ms - np.repeat(day.ravel(), used_types) * _DAY_MS + random.integers(0, _DAY_MS // 2, len(user))
+    ts_ms = today_ms - np.tile(age, times) * _DAY_MS + random.integers(0, _DAY_MS // 2, len(user))
     order = np.argsort(ts_ms, kind="stable")
     ones = np.full(len(user), MICRO, np.int64)
     accounts = max(1, min(ACCOUNTS, users // 20))
-    return Workload(user[order], kinds[order], ts_ms[order], ones, accounts, with_ids=False)
+    return Workload(user[order], np.tile(kinds, times)[order], ts_ms[order], ones, accounts, with_ids=False)

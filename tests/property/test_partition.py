@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from scorer.core.model import Band, BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
@@ -19,6 +19,9 @@ BANDS = (Band("low", float("-inf")), Band("fair", 20.37), Band("good", 48.91), B
 
 BUCKETS_SECONDS = (86_400, 3_600, 900, 60)
 START_MS = 20_000 * 86_400_000 + 12_345_678
+
+PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
+"""Explaining a failure takes minutes here."""
 
 Op = tuple[Callable[..., None], dict[str, object]]
 
@@ -204,7 +207,7 @@ def run(world: World, told: list[Op], more: list[Op]) -> None:
     world.settle()
 
 
-@settings(max_examples=150)
+@settings(max_examples=120, phases=PHASES)
 @given(scorings(), st.sampled_from([1, 3]), floors, many_ops, few_ops)
 def test_partitions_end_where_a_naive_recount_does(
     scoring: Scoring, partitions: int, floor: int, told: list[Op], more: list[Op]
@@ -235,7 +238,7 @@ def oracle_refusals(world: World, home: Home) -> set[int]:
     return {offset for offset, outcome in outcomes.items() if outcome.startswith("dead_letter")}
 
 
-@settings(max_examples=100)
+@settings(max_examples=60, phases=PHASES)
 @given(scorings(), st.data(), st.sampled_from([4, 1_000]), floors, many_ops)
 def test_a_restore_brings_back_what_was_live(
     scoring: Scoring, data: st.DataObject, dedupe_ids: int, floor: int, told: list[Op]
@@ -256,7 +259,7 @@ def test_a_restore_brings_back_what_was_live(
         assert fold_of(home.state) == live
 
 
-@settings(max_examples=50)
+@settings(max_examples=40, phases=PHASES)
 @given(scorings(), floors, many_ops)
 def test_a_clean_restart_tells_redis_nothing(scoring: Scoring, floor: int, told: list[Op]) -> None:
     world = World(scoring, 1, START_MS, floor=floor)

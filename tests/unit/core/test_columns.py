@@ -26,8 +26,8 @@ events = st.lists(
 
 def columns(rows: list[tuple[int, ...]]) -> Counted:
     row, bucket, code, value, hashed, ts_ms = zip(*rows, strict=True)
-    integers = [np.array(column, np.int64) for column in (row, bucket, code, value)]
-    return Counted(*integers, np.array(hashed, np.uint64), np.array(ts_ms, np.int64))
+    rows_, buckets, types, values = (np.array(column, np.int64) for column in (row, bucket, code, value))
+    return Counted(rows_, buckets, types, values, np.array(hashed, np.uint64), np.array(ts_ms, np.int64))
 
 
 @given(events)

@@ -43,8 +43,10 @@ def test_a_key_holds_the_largest_row_bucket_and_type() -> None:
 @pytest.mark.parametrize("start", range(20))
 def test_any_order_and_chunking_gives_a_naive_sum(start: int) -> None:
     chance = random.Random(start)
+    amount = [lambda: chance.randrange(4) * MICRO, lambda: chance.randrange(9), lambda: 10**15][: 1 + start % 3]
+    far = [0, 2**20, 2**26 - 9][: 1 + start % 2 * 2]  # buckets that need more than 32 bits beside each other
     events = [
-        ((chance.randrange(9), chance.randrange(5), chance.randrange(3)), chance.randrange(4) * MICRO)
+        ((chance.randrange(9), chance.randrange(5) + chance.choice(far), chance.randrange(3)), chance.choice(amount)())
         for _ in range(300)
     ]
     naive: dict[Cell, int] = defaultdict(int)
@@ -63,6 +65,9 @@ def test_any_order_and_chunking_gives_a_naive_sum(start: int) -> None:
     for run in counts.runs():
         for cell, value in listed(run.cells()).items():
             over_runs[cell] += value
+        parts = [run.part(slice(first, first + 7)) for first in range(0, len(run), 7)]
+        assert np.concatenate([part.keys for part in parts]).tolist() == run.cells().keys.tolist()
+        assert np.concatenate([part.values for part in parts]).tolist() == run.cells().values.tolist()
     assert over_runs == naive
     assert listed(counts.all()) == naive
     counts.expire(3)

@@ -1,0 +1,148 @@
+"""What was folded becomes entries, each complete in itself and under 900 KB."""
+
+import numpy as np
+import pytest
+
+from scorer.core.cells import MAX_TYPES
+from scorer.core.columns import Counted
+from scorer.core.draft import Cut, Draft, Judged, Newcomers, Piece, pieces
+from scorer.core.events import MAX_ID_BYTES, MAX_VALUE, MICRO
+from scorer.core.journal.records import MAX_ENTRY_BYTES, Entry, encode
+from scorer.core.model import Kind, Model
+from scorer.core.standing import Basis, StandingChange
+
+MODEL = Model("m", (Kind.USER,), 30, {})
+LONGEST = "😀" * (MAX_ID_BYTES // 4 - 2)
+"""With a number of 8 digits it is as long as an id may be."""
+
+
+def wide_events(n: int) -> Counted:
+    """Events whose columns need all the bytes that they can."""
+    spread = np.arange(n, dtype=np.int64)
+    return Counted(
+        rows=spread,
+        buckets=spread * 60_000_000 // max(1, n - 1),
+        types=spread % MAX_TYPES,
+        values=spread * MAX_VALUE * MICRO // max(1, n - 1),
+        hashes=np.arange(1, n + 1, dtype=np.uint64) << np.uint64(40),
+        ts_ms=spread * 253_402_300_799_999 // max(1, n - 1),
+    )
+
+
+def narrow_events(n: int) -> Counted:
+    zero = np.zeros(n, np.int64)
+    return Counted(np.arange(n), zero, zero, zero + MICRO, np.zeros(n, np.uint64), zero)
+
+
+def judged(n: int) -> Judged:
+    filled = np.ones(n)
+    codes = np.ones(n, np.int8)
+    change = StandingChange(
+        0, np.arange(n, dtype=np.int32), filled, filled, filled.astype(np.int64), codes, codes, codes
+    )
+    return Judged(change, MODEL, Kind.USER, Basis(1.0), 0.0)
+
+
+def newcomers(n: int) -> Newcomers:
+    """A new account and a new user with each of n events, with the longest ids."""
+    new = Newcomers()
+    for at in range(n):
+        new.enter_account(at, 2 * at, f"{LONGEST}{at:08d}")
+        new.enter_user(at, 2 * at + 1, 2 * at, f"{LONGEST}{at:08d}")
+    return new
+
+
+def entry_bytes(cuts: list[Cut]) -> list[int]:
+    return [len(encode(Entry(1_795_355_044_123, 999_999_999, cut.body))) for cut in cuts]
+
+
+def cut_up(to: int, events: Counted, new: Newcomers, offsets: list[int] | None = None) -> list[Piece]:
+    return list(pieces(to, events, np.array(offsets if offsets is not None else range(len(events)), np.int64), new))
+
+
+def test_a_chunk_of_strangers_with_the_longest_ids_fits() -> None:
+    assert len(f"{LONGEST}{0:08d}".encode()) == MAX_ID_BYTES
+    draft = Draft()
+    for piece in cut_up(5_000, wide_events(5_000), newcomers(5_000)):
+        draft.add_piece(piece)
+    cuts = draft.cuts(0)
+    assert max(entry_bytes(cuts)) < MAX_ENTRY_BYTES
+    assert sum(len(piece.users) for cut in cuts for piece in cut.pieces) == 5_000
+    assert sum(len(piece.accounts) for cut in cuts for piece in cut.pieces) == 5_000
+    assert sum(entry_bytes(cuts)) > 5_000 * 2 * MAX_ID_BYTES
+
+
+def test_a_full_rescore_fits() -> None:
+    draft = Draft()
+    for _ in range(200_000 // 8_192 + 1):
+        draft.add_judged(judged(8_192))
+    cuts = draft.cuts(77)
+    assert max(entry_bytes(cuts)) < MAX_ENTRY_BYTES
+    assert [cut.moved for cut in cuts] == [False] * len(cuts)
+    assert {cut.position for cut in cuts} == {77}
+    assert sum(len(item.change) for cut in cuts for item in cut.judged) >= 200_000
+
+
+def test_one_huge_chunk_of_the_widest_events_fits() -> None:
+    draft = Draft()
+    for piece in cut_up(200_000, wide_events(200_000), Newcomers()):
+        draft.add_piece(piece)
+    cuts = draft.cuts(0)
+    assert len(cuts) > 5
+    assert max(entry_bytes(cuts)) < MAX_ENTRY_BYTES
+
+
+def test_many_chunks_and_all_types_and_a_rescore_fit_together() -> None:
+    draft = Draft(types=[f"{LONGEST}{at:08d}" for at in range(MAX_TYPES)])
+    for at in range(1, 40):
+        for piece in cut_up(at * 5_000, wide_events(5_000), newcomers(20)):
+            draft.add_piece(piece)
+    for _ in range(30):
+        draft.add_judged(judged(8_192))
+    cuts = draft.cuts(0)
+    assert max(entry_bytes(cuts)) < MAX_ENTRY_BYTES
+    kept = [name for cut in cuts for name in cut.body.get("ty", [])]
+    assert kept == draft.types
+
+
+def test_entries_are_in_the_order_of_the_fold() -> None:
+    draft = Draft(types=["a", "b"])
+    draft.add_judged(judged(3))
+    draft.add_piece(Piece(9, narrow_events(2)))
+    (cut,) = draft.cuts(4)
+    assert list(cut.body) == ["ty", "t", "ev", "st"]
+    assert (cut.position, cut.moved, cut.body["t"]) == (9, True, 9)
+
+
+def test_nothing_is_an_entry_without_a_body() -> None:
+    (cut,) = Draft().cuts(4)
+    assert (cut.position, cut.moved, cut.body) == (4, False, {})
+
+
+def test_a_chunk_without_an_event_that_counts_still_moves_the_position() -> None:
+    draft = Draft()
+    draft.add_piece(Piece(9))
+    (cut,) = draft.cuts(4)
+    assert cut.body == {"t": 9}
+
+
+def test_a_piece_ends_where_the_next_event_stands() -> None:
+    offsets = [3 * at + 5 for at in range(5_000)]
+    found = cut_up(20_000, wide_events(5_000), newcomers(5_000), offsets)
+    assert len(found) > 5
+    first = 0
+    for piece in found:
+        assert piece.events is not None
+        following = first + len(piece.events)
+        assert piece.to == (offsets[following] if following < 5_000 else 20_000)
+        assert [row for row, _, _ in piece.users] == [2 * at + 1 for at in range(first, following)]
+        assert [row for row, _ in piece.accounts] == [2 * at for at in range(first, following)]
+        assert piece.events.rows.tolist() == list(range(first, following))
+        first = following
+    assert first == 5_000
+
+
+@pytest.mark.parametrize("n", [1, 2, 5_000])
+def test_a_small_chunk_is_one_piece(n: int) -> None:
+    (piece,) = cut_up(n, wide_events(n), Newcomers())
+    assert piece.to == n
