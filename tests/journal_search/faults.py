@@ -59,12 +59,12 @@ class _TrimsEarly(Owner):
 class PartsAnywhere(Owner):
     """Not a fault by itself: with their snapshot's id, parts may land wherever they will.
 
-    A snapshot is finished before anything else is written, so that two writers' parts mix.
+    A snapshot under way is finished before anything else is written, so that two writers' parts mix.
     """
 
     def flush(self, *, redis_through: str, redis_id: str) -> Steps:
-        if self._parts is not None:
-            return (yield from self._write_parts())
+        while self._parts is not None:
+            yield from self._write_parts()
         return (yield from super().flush(redis_through=redis_through, redis_id=redis_id))
 
     def _write_parts(self) -> Steps:

@@ -20,7 +20,6 @@ from scorer.core.journal.owner import (
     Trim,
     Trimmed,
 )
-from scorer.core.model import Kind
 from scorer.core.standing import Basis
 from tests.journal_search import truth
 from tests.journal_search.findings import Findings

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import msgpack
 import numpy as np
 import pytest
 
@@ -609,6 +610,19 @@ def test_a_last_document_that_was_not_acknowledged_is_told_again_unless_its_enti
     partition.restart()
     partition.score(now_ms=later)
     assert partition.flush() == {"plain:user:u": ("inactive", 0.0, None), "plain:user:v": ("scored", 1.0, None)}
+
+
+def test_last_documents_told_again_are_cut_into_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    partition = Partition()
+    partition.apply(*(event(f"{n:03d}" * 100, None) for n in range(50)))
+    partition.counted()
+    partition.counted(now_ms=NOW_MS + 3 * DAY_MS)
+    partition.restart()
+    monkeypatch.setattr("scorer.core.draft.ENTRY_TARGET_BYTES", 4_000)
+    cuts = partition.state.cut()
+    assert len(cuts) > 10
+    assert max(len(msgpack.packb(cut.body)) for cut in cuts) < 4_100
+    assert len(partition.land(cuts)) == 50
 
 
 def test_lost_readers_are_told_everything() -> None:
