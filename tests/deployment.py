@@ -200,7 +200,7 @@ class Deployment:
 
     # ---- workers
 
-    def start(self, *, scoring_text: str | None = None, **settings: str) -> WorkerProcess:
+    def start(self, *, scoring_text: str | None = None, module: str = "scorer", **settings: str) -> WorkerProcess:
         """One more worker, at once; see `WorkerProcess.until_ready`. `instance="a"` is SCORER_INSTANCE=a."""
         (self.folder / "scoring.yaml").write_text(scoring_text or self.scoring_text)
         worker = WorkerProcess(
@@ -217,14 +217,15 @@ class Deployment:
                 "SCORER_BROKER_PATIENCE": "90s",
                 **{f"SCORER_{name.upper()}": value for name, value in self.settings.items()},
                 **{f"SCORER_{name.upper()}": value for name, value in settings.items()},
-            }
+            },
+            module,
         )
         self.workers.append(worker)
         return worker
 
-    def running(self, **settings: str) -> WorkerProcess:
+    def running(self, *, module: str = "scorer", **settings: str) -> WorkerProcess:
         """One more worker, ready."""
-        worker = self.start(**settings)
+        worker = self.start(module=module, **settings)
         worker.until_ready()
         return worker
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from scorer.stream.app import StreamApp, StreamOptions, build_app, run_app, stop_app
@@ -176,3 +176,10 @@ async def produce(client: AIOKafkaProducer, topic: str, partition: int, count: i
 async def produce_everywhere(bootstrap: str, topic: str, count: int, partitions: Iterable[int] = range(4)) -> None:
     async with producer(bootstrap) as client:
         await asyncio.gather(*(produce(client, topic, partition, count) for partition in partitions))
+
+
+async def log_starts(bootstrap: str, topic: str, partitions: int) -> dict[int, int]:
+    """The first offset that each partition still holds."""
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
+        found = await consumer.beginning_offsets([TopicPartition(topic, each) for each in range(partitions)])
+        return {tp.partition: offset for tp, offset in found.items()}

@@ -46,9 +46,12 @@ class _Process(Child):
 
 
 class WorkerProcess:
-    """`scorer worker` with settings as in the environment. Its output is kept after its end (`said`)."""
+    """`scorer worker` with settings as in the environment. Its output is kept after its end (`said`).
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    `module` runs it: `scorer`, or one of the tests' that changes it.
+    """
+
+    def __init__(self, settings: Mapping[str, str], module: str = "scorer") -> None:
         self.port = free_port()
         env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SCORER_")},
@@ -59,7 +62,7 @@ class WorkerProcess:
             **settings,
         }
         self.started_at = time.monotonic()
-        self._child = _Process([sys.executable, "-m", "scorer", "worker"], env=env)
+        self._child = _Process([sys.executable, "-m", module, "worker"], env=env)
         self._said = ""
 
     @property

@@ -45,7 +45,7 @@ class Roster:
         self.kind = np.zeros(0, np.int8)
         self.parent = np.zeros(0, np.int32)
         self.last_ms: Int64s = np.zeros(0, np.int64)
-        self._free: list[int] = []
+        self._free: dict[int, None] = {}  # an ordered set
 
     def __len__(self) -> int:
         """How many rows there are, free ones included."""
@@ -54,7 +54,7 @@ class Roster:
     def live_rows(self) -> Int64s:
         """The rows that stand for an entity, ascending."""
         rows = np.arange(len(self.keys))
-        return np.delete(rows, self._free) if self._free else rows
+        return np.delete(rows, list(self._free)) if self._free else rows
 
     def account_of(self, row: int) -> str | None:
         """The account id that an account's row stands for."""
@@ -63,7 +63,7 @@ class Roster:
 
     def take_row(self) -> int:
         """A row for a new entity: a free one, else a new one."""
-        return self._free.pop() if self._free else len(self.keys)
+        return self._free.popitem()[0] if self._free else len(self.keys)
 
     def enter(self, row: int, key: EntityKey, parent: int) -> None:
         """Give a row to an entity. A row beyond the last one must be the next."""
@@ -105,16 +105,15 @@ class Roster:
     def reserve(self, rows: int) -> None:
         """Have at least so many rows; the new ones are free until they are entered."""
         if rows > len(self.keys):
-            self._free.extend(range(len(self.keys), rows))
+            self._free.update(dict.fromkeys(range(len(self.keys), rows)))
             self.keys.extend([None] * (rows - len(self.keys)))
             if rows > len(self.kind):
                 self._grow(rows)
 
     def _retake(self, rows: list[int]) -> None:
         """Rows that a journal entry gave out are free no longer."""
-        if self._free:
-            taken = set(rows)
-            self._free = [row for row in self._free if row not in taken]
+        for row in rows:
+            self._free.pop(row, None)
 
     def release(self, rows: Iterable[int]) -> None:
         """Forget the entities of some rows; their rows are free."""
@@ -123,7 +122,7 @@ class Roster:
             if key is not None:
                 del self.row_of[key]
                 self.keys[row] = None
-            self._free.append(row)
+            self._free[row] = None
 
     def _grow(self, needed: int) -> None:
         size = max(needed, len(self.kind) * 3 // 2, 64)

@@ -100,7 +100,8 @@ class Chaos:
         name = self._chance.choice([*(each for each in names if each not in taken), ""])
         self._names += name == names[-1]
         settings = {"instance": name} if name else {}
-        worker = self._site.start(session_timeout=f"{SESSION_SECONDS:g}s", **settings)
+        module = self._chance.choice(["scorer", "tests.snapshotting_worker"])
+        worker = self._site.start(module=module, session_timeout=f"{SESSION_SECONDS:g}s", **settings)
         self._name_of[worker] = name
         self.alive.append(worker)
         self._note(f"worker {worker.pid} {name or 'without a name'} joins")

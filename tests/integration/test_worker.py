@@ -17,7 +17,7 @@ from scorer.embedded.redis_server import EmbeddedRedis
 from tests.deployment import DAY_MS, NOW_MS, SCORING, Deployment, Record, deployment, event, events
 from tests.oracle_input import partition_of
 from tests.servers import KafkaServer, RedisServer
-from tests.stream_worker import delete_records, producer
+from tests.stream_worker import delete_records, log_starts, producer
 from tests.topic_making import all_records, make_topic
 from tests.worker_process import WorkerProcess, wait_until
 
@@ -485,3 +485,25 @@ async def append_behind(bootstrap: str, topic: str, key: bytes, value: dict[str,
     """As the default partitioner of every client has it."""
     async with producer(bootstrap) as client:
         await client.send_and_wait(topic, msgpack.packb(value), key=key)
+
+
+def test_snapshots_trim_the_journal_and_are_enough_to_go_on(site: Deployment, redis_server: RedisServer) -> None:
+    module = "tests.snapshotting_worker"
+    worker = site.running(module=module)
+    for number in range(5):
+        site.produce(events(40 + number, 600, name=f"{number}"))
+    site.until_right()
+    journal = f"{site.namespace}-journal"
+    starts: dict[int, int] = {}
+
+    def trimmed() -> bool:
+        starts.update(asyncio.run(log_starts(site.bootstrap, journal, site.partitions)))
+        return min(starts.values()) > 0
+
+    wait_until(trimmed, lambda: str(starts))
+    worker.kill()
+    redis_server.restart()
+    site.produce(events(45, 300, name="later"))
+    worker = site.running(module=module)
+    site.until_right()
+    assert worker.terminate() == 0

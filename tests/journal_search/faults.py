@@ -59,12 +59,14 @@ class _TrimsEarly(Owner):
 class PartsAnywhere(Owner):
     """Not a fault by itself: with their snapshot's id, parts may land wherever they will.
 
-    A snapshot under way is finished before anything else is written, so that two writers' parts mix.
+    One is always under way, and goes on before anything else is written, so that two writers' parts mix.
     """
 
+    def _snapshot_due(self) -> bool:
+        return self._parts is None
+
     def flush(self, *, redis_through: str, redis_id: str) -> Steps:
-        while self._parts is not None:
-            yield from self._write_parts()
+        yield from self._write_parts()
         return (yield from super().flush(redis_through=redis_through, redis_id=redis_id))
 
     def _write_parts(self) -> Steps:

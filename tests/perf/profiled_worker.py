@@ -26,22 +26,24 @@ _LONG_SECONDS = 0.05
 
 
 class LoopWatch:
-    """How long the loop keeps others waiting: CPU seconds of its thread between two beats."""
+    """How long the loop keeps others waiting: CPU seconds of its thread between two beats, and what it did then."""
 
-    def __init__(self) -> None:
-        self.held: list[float] = []
+    def __init__(self, samples: "Samples") -> None:
+        self._samples = samples
+        self.held: list[tuple[float, str]] = []
 
     async def run(self) -> None:
         while True:
             before = time.thread_time()
+            self._samples.since_beat.clear()
             await asyncio.sleep(_BEAT_SECONDS)
-            self.held.append(time.thread_time() - before)
+            self.held.append((time.thread_time() - before, self._samples.most_often()))
 
     def report(self) -> str:
         longest = sorted(self.held, reverse=True)
-        many = sum(held > _LONG_SECONDS for held in longest)
-        shown = ", ".join(f"{held * 1000:.0f}" for held in longest[:20])
-        return f"the event loop was held for more than 50 ms {many} times; the longest, in CPU ms: {shown}\n"
+        many = sum(held > _LONG_SECONDS for held, _ in longest)
+        shown = (f"{held * 1000:6.0f} ms  {doing}" for held, doing in longest[:20])
+        return "\n".join([f"the event loop was held for more than 50 CPU ms {many} times; the longest:", *shown, ""])
 
 
 class Samples:
@@ -51,6 +53,7 @@ class Samples:
         self.alone: Counter[str] = Counter()
         self.inclusive: Counter[str] = Counter()
         self.lines: Counter[str] = Counter()
+        self.since_beat: Counter[str] = Counter()
 
     def start(self) -> None:
         signal.signal(signal.SIGPROF, self._take)
@@ -61,11 +64,17 @@ class Samples:
             return
         self.alone[_name(frame)] += 1
         self.lines[f"{_name(frame)}:{frame.f_lineno}"] += 1
-        seen: set[str] = set()
+        stack: dict[str, None] = {}
         while frame is not None:
-            seen.add(_name(frame))
+            stack[_name(frame)] = None
             frame = frame.f_back
-        self.inclusive.update(seen)
+        self.inclusive.update(stack.keys())
+        own = [name.rpartition(" ")[2] for name in stack if name.startswith(("scorer/", "core/"))]
+        self.since_beat[" < ".join(own[:5])] += 1
+
+    def most_often(self) -> str:
+        """What the samples since the last beat saw, the commonest first."""
+        return "; ".join(f"{count}x {name}" for name, count in self.since_beat.most_common(4))
 
     def report(self) -> str:
         signal.setitimer(signal.ITIMER_PROF, 0.0)
@@ -89,7 +98,8 @@ def _calls(profile: cProfile.Profile) -> str:
 
 def main() -> None:
     path, way = Path(sys.argv.pop(1)), sys.argv.pop(1)
-    watch, samples, profile = LoopWatch(), Samples(), cProfile.Profile()
+    samples, profile = Samples(), cProfile.Profile()
+    watch = LoopWatch(samples)
     run_worker = service.run_worker
 
     async def watched(settings: Settings, scoring: Scoring) -> None:
