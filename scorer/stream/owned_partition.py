@@ -189,19 +189,19 @@ class OwnedPartition:
             await self._room.wait()
             if chunk.token != self.token or self.owner.state is not state:
                 return
-        self._count(state, chunk)
-        if state.draft.size > FLUSH_AT_BYTES or self._just_caught_up():
-            self._wanted.set()
-
-    def _count(self, state: PartitionState, chunk: Chunk) -> None:
         for part in _slices(chunk):
-            self._count_slice(state, part)
+            self._count(state, part)
+            await asyncio.sleep(0)
+            if chunk.token != self.token or self.owner.state is not state:
+                return
         self._place.clock.saw_event(state.event_ms)
         if len(chunk.timestamps_ms):
             self._times.append(chunk.timestamps_ms)
             self._behind_until_ms = int(chunk.timestamps_ms[-1])
+        if state.draft.size > FLUSH_AT_BYTES or self._just_caught_up():
+            self._wanted.set()
 
-    def _count_slice(self, state: PartitionState, part: Chunk) -> None:
+    def _count(self, state: PartitionState, part: Chunk) -> None:
         metrics = self._place.metrics
         began = time.perf_counter()
         columns, rejects = decode(part.values)

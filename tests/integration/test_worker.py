@@ -491,7 +491,7 @@ def test_snapshots_trim_the_journal_and_are_enough_to_go_on(site: Deployment, re
     module = "tests.snapshotting_worker"
     worker = site.running(module=module)
     for number in range(5):
-        site.produce(events(40 + number, 600, name=f"{number}"))
+        site.produce(events(40 + number, 600, accounts=40, name=f"{number}"))
     site.until_right()
     journal = f"{site.namespace}-journal"
     starts: dict[int, int] = {}

@@ -59,18 +59,20 @@ class _TrimsEarly(Owner):
 class PartsAnywhere(Owner):
     """Not a fault by itself: with their snapshot's id, parts may land wherever they will.
 
-    One is always under way, and goes on before anything else is written, so that two writers' parts mix.
+    One is always under way, half of it written in a flush and the rest at the next one's start: a zombie finishes
+    its own among the parts of another.
     """
 
     def _snapshot_due(self) -> bool:
         return self._parts is None
 
     def flush(self, *, redis_through: str, redis_id: str) -> Steps:
-        yield from self._write_parts()
+        while self._parts is not None:
+            yield from self._write_parts()
         return (yield from super().flush(redis_through=redis_through, redis_id=redis_id))
 
     def _write_parts(self) -> Steps:
-        for _ in range(self.parts_a_flush):
+        for _ in range(5):
             part = next(self._parts, None) if self._parts is not None else None
             if part is None:
                 break
