@@ -117,6 +117,7 @@ class Deployment:
     """`bootstrap` and `redis_url` are real servers; all names are the namespace's own.
 
     `judged_at_ms` is when the oracle takes events to have been read (None: it calls none of them late).
+    `idempotent`: the broker tells a repeated send from a new one (Tansu doesn't).
     """
 
     bootstrap: str
@@ -127,6 +128,7 @@ class Deployment:
     scoring_text: str = SCORING
     settings: dict[str, str] = field(default_factory=dict)
     judged_at_ms: int | None = NOW_MS
+    idempotent: bool = True
     fed: list[Fed] = field(default_factory=list)
     workers: list[WorkerProcess] = field(default_factory=list)
 
@@ -160,7 +162,7 @@ class Deployment:
         """In order, within each partition; what is in an aborted transaction the oracle never hears of."""
         sent = []
         async with producer(
-            self.bootstrap, linger_ms=5, transactional_id=transaction, enable_idempotence=True
+            self.bootstrap, linger_ms=5, transactional_id=transaction, enable_idempotence=self.idempotent
         ) as client:
             if transaction:
                 await client.begin_transaction()

@@ -152,8 +152,8 @@ async def delete_records(bootstrap: str, topic: str, before: dict[int, int]) -> 
 @asynccontextmanager
 async def producer(bootstrap: str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
     client = AIOKafkaProducer(bootstrap_servers=bootstrap, **options)
-    await client.start()
     try:
+        await client.start()
         yield client
     finally:
         await client.stop()

@@ -165,9 +165,16 @@ class Chaos:
         self._note("redis answers again")
 
     def _lose_broker(self, broker: KafkaServer) -> None:
+        """Killed and started again, or silent for a while: then what it was sent may have landed or not."""
         with self._traffic.quiet:
-            self._note("the broker is killed")
-            broker.kill()
-            self._pause(self._chance.uniform(0.0, 3.0))
-            broker.restart()
+            if self._chance.random() < 0.5:
+                self._note("the broker is killed")
+                broker.kill()
+                self._pause(self._chance.uniform(0.0, 3.0))
+                broker.restart()
+            else:
+                self._note("the broker doesn't answer")
+                broker.pause()
+                self._pause(self._chance.uniform(1.0, 12.0))
+                broker.resume()
             self._note("the broker is back")

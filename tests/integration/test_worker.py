@@ -63,7 +63,7 @@ def test_events_become_scores_ranking_benchmarks_and_heartbeats(site: Deployment
 def test_the_embedded_pair_does_as_well(
     tansu: EmbeddedBroker, valkey: EmbeddedRedis, namespace: str, tmp_path: Path
 ) -> None:
-    with deployment(tansu.bootstrap, valkey.url, namespace, tmp_path, partitions=2) as site:
+    with deployment(tansu.bootstrap, valkey.url, namespace, tmp_path, partitions=2, idempotent=False) as site:
         site.produce(events(3, 1000))
         worker = site.running()
         site.until_right()

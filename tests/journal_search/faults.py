@@ -13,8 +13,7 @@ from scorer.core.journal.owner import Append, Landed, Owner, Publish, ResolveSta
 from scorer.core.journal.records import Claim, Part, encode
 from scorer.core.journal.restore import Restore
 from scorer.core.partition import PartitionState
-from scorer.core.publish import ScoreBatch, version
-from scorer.core.scoring_pass import ScoringPass
+from scorer.core.publish import version
 from scorer.core.unacknowledged import Unacknowledged
 
 Fault = tuple[Callable[..., Owner], Callable[[], AbstractContextManager[Any]]]
@@ -103,13 +102,6 @@ def _every_claim_has_a_seed(ledger: Ledger, claim: Claim, timestamp_ms: int) -> 
     _claim(ledger, claim, timestamp_ms)
 
 
-def _tell_whatever_was_cut(state: PartitionState, cut: Cut, version: str) -> list[ScoreBatch]:
-    cut.telling = state.telling
-    return _landed(state, cut, version)
-
-
-_landed = PartitionState.landed
-
 _first_bodies = snapshot._first_bodies
 
 
@@ -142,14 +134,5 @@ FAULTS: dict[str, Fault] = {
     ),
     "dead letters before the entry": (_LettersLast, nullcontext),
     "first claim's seed": (Owner, lambda: patch.object(Ledger, "claim", _every_claim_has_a_seed)),
-    "no mark while scores are owed": (Owner, lambda: patch.object(ScoringPass, "owe", _owe_nothing)),
-    "nothing cut before Redis was lost": (
-        Owner,
-        lambda: patch.object(PartitionState, "landed", _tell_whatever_was_cut),
-    ),
 }
-"""Each rule of the protocol, switched off."""
-
-
-def _owe_nothing(passes: ScoringPass) -> None:
-    passes.everyone = True
+"""Each rule of the protocol, switched off (others: `rare`)."""

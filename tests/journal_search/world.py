@@ -58,6 +58,7 @@ class World:
         self.unrest = self.random.choice([0.15, 0.5, 1.0])
         self.haste = self.random.choice([1.5, 1.5, 4.0])
         self.trims_wait_for_a_restore = self.random.random() < 0.4
+        self.scored_flushes = self.random.choice([0.9, 0.9, 0.4])
         self.small_entries = self.random.random() < 0.3
 
     def run(self, steps: int) -> None:
@@ -136,7 +137,7 @@ class World:
         if self.random.random() < 0.55:
             self.apply(worker, self.random.randint(1, 5))
         elif worker.idle:
-            self.flush(worker, scored=self.random.random() < 0.85)
+            self.flush(worker, scored=self.random.random() < self.scored_flushes)
 
     def apply(self, worker: Worker, count: int) -> None:
         state = worker.owner.state

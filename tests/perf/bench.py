@@ -170,7 +170,7 @@ def _at_rest(bench: Bench, workload: Workload, types: int) -> int:
     finish = bench.finish(topic, workload)
     with bench.worker(topic, topic, types=types) as worker:
         run_job(worker, finish, len(workload))
-        return worker.resident_bytes()
+        return worker.resident_at_rest()
 
 
 def main() -> None:

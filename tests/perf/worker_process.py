@@ -16,6 +16,7 @@ from scorer.embedded.child import Child, free_port
 _ROOT = Path(__file__).parents[2]
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _POLL_SECONDS = 0.005
+_REST_SECONDS = 12
 _STANDS = " stands at offset "
 
 
@@ -54,6 +55,17 @@ class WorkerProcess:
         field = "VmHWM:" if peak else "VmRSS:"
         status = Path(f"/proc/{self.pid}/status").read_text()
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(field))
+
+    def resident_at_rest(self) -> int:
+        """Resident bytes once they haven't changed by more than 1 % for 12 s: what was freed is given back late."""
+        sizes: list[int] = []
+
+        def rests() -> bool:
+            sizes.append(self.resident_bytes())
+            return len(sizes) > _REST_SECONDS and min(sizes[-_REST_SECONDS:]) >= 0.99 * max(sizes[-_REST_SECONDS:])
+
+        self.wait_until(rests, 120.0, every=1.0)
+        return sizes[-1]
 
     def until_it_stands(self) -> float:
         """Wait until the first partition's state stands: its first fetch follows. The CPU seconds up to then."""
