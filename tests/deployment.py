@@ -8,7 +8,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -116,8 +116,8 @@ def events(seed: int, count: int, *, accounts: int = 12, users: int = 5, name: s
 class Deployment:
     """`bootstrap` and `redis_url` are real servers; all names are the namespace's own.
 
-    `judged_at_ms` is when the oracle takes events to have been read (None: it calls none of them late).
-    `idempotent`: the broker tells a repeated send from a new one (Tansu doesn't).
+    `idempotent`: whether the broker knows producers of that kind. `judged_at_ms` is when the oracle takes events to
+    have been read (None: it calls none of them late).
     """
 
     bootstrap: str
@@ -246,10 +246,16 @@ class Deployment:
 
     def differences(self, now_ms: int = NOW_MS) -> list[str]:
         """What in Redis isn't as the oracle has it: scores, benchmarks, rankings."""
+        return self.score_differences(now_ms) + self._ranking_differences(now_ms)
+
+    def score_differences(self, now_ms: int = NOW_MS) -> list[str]:
+        """The same without the rankings."""
         results = self.oracle.results(now_ms)
         found = compare(results, self.documents(), namespace=self.namespace, gone=self.oracle.gone(now_ms))
-        found += self._miscounted(results)
-        found += self._benchmark_differences(now_ms)
+        return found + self._miscounted(results) + self._benchmark_differences(now_ms)
+
+    def _ranking_differences(self, now_ms: int) -> list[str]:
+        results, found = self.oracle.results(now_ms), []
         for model in {key[0] for key in results if key[1] == "account"}:
             key = f"{self.namespace}:rank:{model}:account"
             ranked = dict(self._pairs(key))
@@ -288,10 +294,17 @@ class Deployment:
 
     def until_right(self, seconds: float = PATIENCE_SECONDS, now_ms: int = NOW_MS) -> None:
         """Returns once Redis equals the oracle; raises TookTooLong with the differences."""
+        self._until_none(lambda: self.differences(now_ms), seconds)
+
+    def until_scored(self, *, now_ms: int = NOW_MS) -> None:
+        """The same without the rankings, which follow every few seconds."""
+        self._until_none(lambda: self.score_differences(now_ms), PATIENCE_SECONDS)
+
+    def _until_none(self, differences: Callable[[], list[str]], seconds: float) -> None:
         last: list[str] = []
 
         def right() -> bool:
-            last[:] = self.differences(now_ms)
+            last[:] = differences()
             return not last
 
         def told() -> str:

@@ -11,11 +11,14 @@ _COMPACT_FACTOR = 4
 
 
 class Unacknowledged:
-    """Rows by model code, and entities whose row was freed, by the version of the entry that published them."""
+    """Rows by model code, and entities whose row was freed, by the version of the entry that published them.
+
+    While Redis is away each is kept about once, under the newest version: its memory is bounded.
+    """
 
     def __init__(self) -> None:
         self._rows: list[tuple[str, int, Int64s]] = []
-        self._freed: list[tuple[str, EntityKey]] = []
+        self._freed: dict[EntityKey, str] = {}
         self._length = 0
         self._compacted = 0
 
@@ -29,22 +32,19 @@ class Unacknowledged:
             self._compact()
 
     def add_freed(self, version: str, keys: list[EntityKey]) -> None:
-        self._freed.extend((version, key) for key in keys)
+        self._freed.update(dict.fromkeys(keys, version))
 
     def acknowledge(self, through: str) -> None:
         """Everything up to a version has arrived."""
         self._rows = [item for item in self._rows if item[0] > through]
-        self._freed = [item for item in self._freed if item[0] > through]
+        self._freed = {key: version for key, version in self._freed.items() if version > through}
         self._length = sum(len(rows) for _, _, rows in self._rows)
 
     def rows(self) -> Iterator[tuple[str, int, Int64s]]:
         yield from self._rows
 
     def freed(self) -> list[tuple[str, EntityKey]]:
-        return list(self._freed)
-
-    def clear(self) -> None:
-        self._rows, self._freed, self._length = [], [], 0
+        return [(version, key) for key, version in self._freed.items()]
 
     def _compact(self) -> None:
         """While Redis is away rows repeat: keep each once, under the newest version that it can wait for."""

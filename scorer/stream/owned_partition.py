@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from scorer.core.decode import decode
 from scorer.core.events import Reject
-from scorer.core.journal.owner import Owner, Steps
+from scorer.core.journal.owner import Owner
+from scorer.core.journal.steps import Steps
 from scorer.core.partition import PartitionState
 from scorer.stream.dead_letters import DeadLetter
 from scorer.stream.ports import Chunk, Flow

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiokafka.errors import ConsumerStoppedError
 
-from scorer.core.journal import owner as steps
+from scorer.core.journal import steps
 from scorer.core.journal.restore import LogRecord
 from scorer.stream.broker_errors import Trimmed
 from scorer.stream.journal_log import Record

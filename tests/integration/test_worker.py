@@ -48,10 +48,11 @@ def outcomes(worker: WorkerProcess) -> dict[str, int]:
 def test_events_become_scores_ranking_benchmarks_and_heartbeats(site: Deployment) -> None:
     site.produce(events(1, 2000))
     worker = site.running(instance="one")
-    site.until_right()
+    site.until_scored()
     assert site.documents("benchmark")  # some have the population for one
     states = {document["state"] for document in site.documents().values()}
     assert states == {"scored", "inactive", "warming_up"}
+    site.until_beaten(time.time())
     for beat in site.documents("partition").values():
         assert beat["owner"] == "one" and beat["behind_seconds"] == 0
         assert abs(beat["at"] - time.time()) < 30 and beat["as_of"] <= NOW_MS / 1000
@@ -66,7 +67,7 @@ def test_the_embedded_pair_does_as_well(
     with deployment(tansu.bootstrap, valkey.url, namespace, tmp_path, partitions=2, idempotent=False) as site:
         site.produce(events(3, 1000))
         worker = site.running()
-        site.until_right()
+        site.until_scored()
         worker.kill()
         site.produce(events(4, 500, name="later"))
         worker = site.running()
@@ -98,7 +99,7 @@ def test_after_kill_9_everything_counts_once(site: Deployment) -> None:
     site.produce(events(7, 500, name="later"))
     worker = site.running(instance="one")
     assert time.monotonic() - worker.started_at < 20  # 10 s by the issue, on a machine of its own
-    site.until_right()
+    site.until_scored()
     worker.kill()
     worker = site.running(instance="one")  # all from the journal
     assert set(outcomes(worker)) <= {"replayed"}
@@ -108,11 +109,11 @@ def test_after_kill_9_everything_counts_once(site: Deployment) -> None:
 def test_a_second_worker_joins_and_leaves(site: Deployment) -> None:
     site.produce(events(8, 1000))
     first = site.running(instance="first")
-    site.until_right()
+    site.until_scored()
     second = site.start(instance="second")
     site.produce(events(9, 1000, name="joining"))
     site.until_owned_by("first", "second")
-    site.until_right()
+    site.until_scored()
     assert second.terminate() == 0
     site.produce(events(10, 500, name="leaving"))
     site.until_owned_by("first")
@@ -131,7 +132,7 @@ def test_aborted_transactions_do_not_count_and_the_lag_reaches_0(site: Deploymen
 
     asyncio.run(produce())
     worker = site.running()
-    site.until_right()
+    site.until_scored()
     site.until_at_rest(worker)
     assert set(lags(worker)) == {"0", "1", "2", "3"}
     assert sum(outcomes(worker).values()) == 600
@@ -148,7 +149,7 @@ def test_duplicates_and_disorder_change_nothing(site: Deployment) -> None:
     half = len(again) // 2
     site.produce(again[:half])
     worker = site.running()
-    site.until_right()
+    site.until_scored()
     worker.kill()  # what repeats is known across a crash
     site.produce(again[half:])
     worker = site.running()
@@ -231,12 +232,12 @@ def test_an_emptied_redis_is_filled_again(site: Deployment, redis_server: RedisS
 def test_redis_may_be_away_for_a_while(site: Deployment, redis_server: RedisServer) -> None:
     site.produce(events(16, 500))
     worker = site.running()
-    site.until_right()
+    site.until_scored()
     redis_server.pause()
     site.produce(events(17, 500, name="paused"))
     wait_until(lambda: sum(outcomes(worker).values()) == 1000, lambda: str(outcomes(worker)))
     redis_server.resume()
-    site.until_right()
+    site.until_scored()
     redis_server.stop()
     site.produce(events(18, 500, name="gone"))
     wait_until(lambda: sum(outcomes(worker).values()) == 1500, lambda: str(outcomes(worker)))
@@ -254,7 +255,7 @@ def test_the_start_is_fixed_at_the_first_claim(site: Deployment) -> None:
     worker.kill()
     site.produce(events(20, 300))
     worker = site.running(start="latest")  # latest was when the deployment began
-    site.until_right()
+    site.until_scored()
     worker.kill()
     site.running(start="earliest")
     site.until_right()
@@ -294,7 +295,7 @@ def test_health_and_metrics_are_served_from_the_first_second_and_during_a_restor
 def test_another_bucket_than_the_journals_stops_the_start(site: Deployment) -> None:
     site.produce(events(22, 100))
     worker = site.running()
-    site.until_right()
+    site.until_scored()
     assert worker.terminate() == 0
     before = site.documents()
     worker = site.start(scoring_text=SCORING.replace("bucket: 1d", "bucket: 1h"))
@@ -309,12 +310,12 @@ def test_another_bucket_than_the_journals_stops_the_start(site: Deployment) -> N
 def test_a_changed_model_has_a_new_version_and_scores_by_its_weights(site: Deployment) -> None:
     site.produce(events(24, 1000))
     worker = site.running()
-    site.until_right()
+    site.until_scored()
     assert worker.terminate() == 0
     before = model_versions(site)
     site.rescore(SCORING.replace("opened: 1, shared: 3}", "opened: 2, created: 5}"))
     worker = site.running()
-    site.until_right()
+    site.until_scored()
     after = model_versions(site)
     assert after.pop("week") == {max(before.pop("week")) + 1}
     assert after == before
@@ -386,13 +387,13 @@ def test_with_the_event_clock_now_is_the_largest_event_time_of_all_partitions(
         site.settings["clock"] = "event"
         site.produce(events(27, 1000))
         worker = site.running()
-        site.until_right(now_ms=newest(site))
+        site.until_scored(now_ms=newest(site))
         key = "ahead"
         site.produce([event(key, None, "opened", NOW_MS + 9 * DAY_MS)])  # in one partition; all age
-        site.until_right(now_ms=newest(site))
+        site.until_scored(now_ms=newest(site))
         worker.kill()
         worker = site.running()
-        site.until_right(now_ms=newest(site))
+        site.until_scored(now_ms=newest(site))
         site.produce([event(key, None, "created", NOW_MS + 50 * DAY_MS)])  # everyone else is gone
         site.until_right(now_ms=newest(site))
         assert len(site.oracle.results(newest(site))) == 4
@@ -408,7 +409,7 @@ def newest(site: Deployment) -> int:
 def test_a_lost_journal_is_rebuilt_from_the_input_and_said(site: Deployment) -> None:
     site.produce(events(28, 1000))
     worker = site.running()
-    site.until_right()
+    site.until_scored()
     assert worker.terminate() == 0
     before = site.documents()
     asyncio.run(delete_topic(site.bootstrap, f"{site.namespace}-journal"))
@@ -437,7 +438,7 @@ def test_a_worker_stops_within_the_time_that_it_is_given_though_the_broker_is_aw
     with deployment(own_kafka.bootstrap, redis_server.url, namespace, tmp_path, partitions=2) as site:
         site.produce(events(30, 200))
         worker = site.running()
-        site.until_right()
+        site.until_scored()
         own_kafka.pause()
         starting = site.start()
         wait_until(lambda: starting.get("/healthz")[0] == 200, "an answer")
@@ -466,7 +467,7 @@ def test_what_a_zombie_wrote_behind_its_successor_is_written_over(site: Deployme
     """Compaction keeps the last write: whoever starts later would take the zombie's."""
     site.produce(events(33, 300))
     worker = site.running()
-    site.until_right()
+    site.until_scored()
     name = f"{site.namespace}-{topic}"
 
     def last_of_each() -> dict[bytes, dict[str, Any]]:
@@ -492,7 +493,7 @@ def test_snapshots_trim_the_journal_and_are_enough_to_go_on(site: Deployment, re
     worker = site.running(module=module)
     for number in range(5):
         site.produce(events(40 + number, 600, accounts=40, name=f"{number}"))
-    site.until_right()
+    site.until_scored()
     journal = f"{site.namespace}-journal"
     starts: dict[int, int] = {}
 

@@ -9,9 +9,10 @@ from unittest.mock import patch
 from scorer.core import snapshot
 from scorer.core.draft import Cut
 from scorer.core.journal.ledger import Ledger
-from scorer.core.journal.owner import Append, Landed, Owner, Publish, ResolveStart, SendDeadLetters, Steps, Trim
-from scorer.core.journal.records import Claim, Part, encode
+from scorer.core.journal.owner import Owner
+from scorer.core.journal.records import Claim, JournalError, Part, encode
 from scorer.core.journal.restore import Restore
+from scorer.core.journal.steps import Append, Landed, Publish, ResolveStart, SendDeadLetters, Steps, Trim
 from scorer.core.partition import PartitionState
 from scorer.core.publish import version
 from scorer.core.unacknowledged import Unacknowledged
@@ -86,11 +87,15 @@ class PartsAnywhere(Owner):
         return True
 
 
+def _give_up(owner: Owner, log_start: int) -> bool:
+    raise JournalError(f"no snapshot is complete, though the log starts at {log_start}")
+
+
 _restored = PartitionState.restored
 
 
 def _nothing_is_unacknowledged(state: PartitionState, seed: int) -> None:
-    state.unacknowledged.clear()
+    state.unacknowledged = Unacknowledged()
     _restored(state, seed)
 
 
@@ -126,6 +131,10 @@ FAULTS: dict[str, Fault] = {
     "snapshot ids, parts landing anywhere": (
         PartsAnywhere,
         lambda: patch.object(Restore, "snapshot_key", lambda self, part: 0),
+    ),
+    "claim again without a base, parts landing anywhere": (
+        PartsAnywhere,
+        lambda: patch.object(Owner, "_without_base", _give_up),
     ),
     "whole snapshot before the trim": (_TrimsEarly, nullcontext),
     "who waits for Redis in snapshots": (

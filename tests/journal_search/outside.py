@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from scorer.core.journal.ledger import Ledger
-from scorer.core.journal.owner import Landed, Trimmed
 from scorer.core.journal.records import Claim, Entry, decode
 from scorer.core.journal.restore import LogRecord
+from scorer.core.journal.steps import Landed, Trimmed
 from scorer.core.model import Kind
 from scorer.core.publish import ScoreBatch
 from scorer.sinks.redis_scripts import REFUSED, VANISHED, WRITTEN

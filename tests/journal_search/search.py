@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from scorer.core.journal.owner import Owner
+from tests.journal_search.crew import OwnerType
 from tests.journal_search.faults import FAULTS
 from tests.journal_search.findings import Findings
-from tests.journal_search.world import OwnerType, World
+from tests.journal_search.world import World
 
 STEPS = 200
 

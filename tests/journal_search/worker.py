@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from scorer.core.journal.owner import Landed, Owner, Step, Steps
+from scorer.core.journal.owner import Owner
+from scorer.core.journal.steps import Landed, Step, Steps
 from scorer.core.partition import PartitionState
 from scorer.core.publish import ScoreBatch
 from scorer.sinks.redis_ledger import Ledger

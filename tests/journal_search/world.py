@@ -1,63 +1,25 @@
 """One schedule: what happens when is a seed's choice, and at the end everything must be as it should."""
 
-import random
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from unittest.mock import patch
 
-from scorer.core.journal.owner import (
-    Append,
-    Bounds,
-    Landed,
-    MayClaim,
-    Owner,
-    Publish,
-    Read,
-    ResolveStart,
-    SendDeadLetters,
-    Step,
-    Trim,
-    Trimmed,
-)
-from scorer.core.standing import Basis
+from scorer.core.journal.owner import Owner
+from scorer.core.journal.steps import Landed, Read
 from tests.journal_search import truth
-from tests.journal_search.findings import Findings
-from tests.journal_search.outside import Event, Log, Redis
-from tests.journal_search.setting import BUCKET_MS, IDENTITY, MODEL, as_columns, make_state
+from tests.journal_search.crew import Crew, OwnerType
+from tests.journal_search.outside import Log
 from tests.journal_search.truth import Hole
-from tests.journal_search.worker import Flight, Worker
-
-NEVER = 10**9
-MOST_STEPS_OF_A_FLOW = 10_000
-
-OwnerType = Callable[..., Owner]
+from tests.journal_search.worker import Worker
 
 
-class World:
-    """What there is, and what may happen to it."""
+class World(Crew):
+    """What happens is chosen by the seed."""
 
     def __init__(self, seed: int, owner_type: OwnerType = Owner, *, loses_journal: bool = False) -> None:
-        self.random = random.Random(seed)
-        self.owner_type = owner_type
-        self.loses_journal = loses_journal
-        self.source: list[Event] = []
-        self.letters: set[int] = set()
-        self.found = Findings()
-        self.log = Log(self.found)
-        self.redis = Redis()
-        self.now_ms = 1_000 * BUCKET_MS
-        self.workers: list[Worker] = []
-        self.member: Worker | None = None
-        self.late: list[bytes] = []
-        self.trims: list[int] = []
-        self.start: int | None = None
-        self.basis = Basis(10.0)
-        self.snapshot_floor = self.random.choice([100, 100, 100, 1_500, NEVER])
-        self.parts_a_flush = self.random.choice([1, 4, 12, 12])
+        super().__init__(seed, owner_type, loses_journal=loses_journal)
         self.unrest = self.random.choice([0.15, 0.5, 1.0])
         self.haste = self.random.choice([1.5, 1.5, 4.0])
-        self.trims_wait_for_a_restore = self.random.random() < 0.4
         self.scored_flushes = self.random.choice([0.9, 0.9, 0.4])
         self.small_entries = self.random.random() < 0.3
 
@@ -93,23 +55,6 @@ class World:
 
     # ---- who works
 
-    def hire(self) -> Worker:
-        owner = self.owner_type(make_state, IDENTITY, lambda: self.random.getrandbits(62))
-        owner.snapshot_floor_bytes = self.snapshot_floor
-        owner.parts_a_flush = self.parts_a_flush
-        worker = Worker(self.found.workers, owner)
-        worker.connect(self.redis)
-        self.found.workers += 1
-        self.workers.append(worker)
-        self.assign(worker)
-        return worker
-
-    def assign(self, worker: Worker) -> None:
-        """The group gives the partition to `worker`; whoever had it may not know for long."""
-        self.member = worker
-        worker.begin_own()
-        self.step(worker, None)
-
     def rebalance(self) -> None:
         if len(self.workers) < 3 and self.random.random() < 0.5:
             self.hire()
@@ -123,10 +68,6 @@ class World:
         if worker is self.member:
             self.hire()
 
-    def pick(self, fits: Callable[[Worker], bool]) -> Worker | None:
-        fitting = [worker for worker in self.workers if fits(worker)]
-        return self.random.choice(fitting) if fitting else None
-
     # ---- what workers do
 
     def work(self) -> None:
@@ -138,29 +79,6 @@ class World:
             self.apply(worker, self.random.randint(1, 5))
         elif worker.idle:
             self.flush(worker, scored=self.random.random() < self.scored_flushes)
-
-    def apply(self, worker: Worker, count: int) -> None:
-        state = worker.owner.state
-        if state is None or state.position is None:
-            return
-        if self.start is None:
-            self.start = state.position
-        at = state.position
-        events = self.source[at : at + count]
-        if events:
-            columns, offsets, record_ms = as_columns(events, at)
-            applied = state.apply(columns, offsets, record_ms, at + len(events), self.now_ms)
-            worker.owner.letters.extend(int(offsets[reject.index]) for reject in applied.rejects)
-
-    def flush(self, worker: Worker, *, scored: bool) -> None:
-        state = worker.owner.state
-        if state is None:
-            return
-        if scored:
-            for _ in state.score(self.now_ms, {(MODEL.name, kind): self.basis for kind in MODEL.kinds}):
-                pass
-        worker.begin_flush(state, scored)
-        self.step(worker, None)
 
     def advance(self) -> None:
         """Some worker's step is answered."""
@@ -184,64 +102,7 @@ class World:
         if worker is not None:
             self.finish_flow(worker)
 
-    def step(self, worker: Worker, answer: Any) -> None:
-        """Send the answer to the worker's flow and take its next step."""
-        worker.flight = None
-        flow = worker.flow
-        if flow is None:
-            return
-        try:
-            step = flow.send(answer)
-            while isinstance(step, Publish):  # handed over before anything else can happen to the worker
-                for batch in step.batches:
-                    worker.writer.submit(batch)
-                step = flow.send(None)
-        except StopIteration as end:
-            worker.end_flow(bool(end.value))
-            if not worker.owning and worker is self.member:
-                self.assign(worker)
-            return
-        worker.step = step
-        if isinstance(step, Append):
-            worker.flight = Flight(step.value)
-
-    def answer(self, worker: Worker, step: Step | None) -> Any:
-        match step:
-            case Bounds():
-                self.found.restores_from_a_snapshot += self.log.start > 0
-                return self.log.start
-            case Read(start, stop):
-                got = self.log.read(start, stop, self.random.randint(1, 6))
-                self.found.trims_during_a_restore += isinstance(got, Trimmed)
-                return got
-            case ResolveStart():
-                return 0 if self.loses_journal else len(self.source)
-            case MayClaim():
-                return worker is self.member
-            case SendDeadLetters(letters):
-                self.letters.update(letters)
-            case Trim(before):
-                self.found.snapshots_completed += 1
-                if self.trims_wait_for_a_restore or self.random.random() < 0.5:
-                    self.trims.append(before)
-                else:
-                    self.trim(before)
-        return None
-
     # ---- what happens outside
-
-    def produce(self) -> None:
-        for _ in range(self.random.randint(1, 4)):
-            if self.source and self.random.random() < 0.15:
-                self.source.append(self.random.choice(self.source[-10:]))
-                continue
-            account = self.random.choice(["a", "b", None])
-            user = self.random.choice("uvwxyz")
-            kind = self.random.choice(["opened", "made", "unknown"])
-            ago_ms = self.random.choice([0, 0, 0, BUCKET_MS, 2 * BUCKET_MS, -2 * truth.IN_FUTURE_MS])
-            self.source.append(
-                Event(f"e{len(self.source)}", kind, account, user, self.now_ms - ago_ms, produced_ms=self.now_ms)
-            )
 
     def land(self) -> None:
         """Some append reaches the log, perhaps to be repeated later."""
@@ -250,21 +111,6 @@ class World:
             worker.flight.landed = self.append(worker.flight.value)
             if self.random.random() < 0.06:
                 self.late.append(worker.flight.value)
-
-    def append(self, value: bytes) -> Landed:
-        return self.log.append(value, self.now_ms + self.random.randint(-3, 3))
-
-    def late_append(self) -> None:
-        if self.late:
-            self.append(self.late.pop(self.random.randrange(len(self.late))))
-
-    def late_trim(self) -> None:
-        if self.trims:
-            self.trim(self.trims.pop(self.random.randrange(len(self.trims))))
-
-    def trim(self, before: int) -> None:
-        if self.log.trim(before):
-            self.audit()
 
     def tell_redis(self) -> None:
         """Some worker has time for Redis."""
@@ -281,12 +127,6 @@ class World:
         else:
             self.redis.restart(f"redis {self.random.getrandbits(30)}")
 
-    def tick(self) -> None:
-        self.now_ms += self.random.choice([50, 1_000, BUCKET_MS, 2 * BUCKET_MS])
-
-    def move_benchmark(self) -> None:
-        self.basis = Basis(self.random.choice([5.0, 10.0, 20.0]), self.basis.version + 1)
-
     def lose_journal(self) -> None:
         """The journal is gone, and with it the workers: all of Kafka was down."""
         self.log, self.late, self.trims, self.workers = Log(self.found), [], [], []
@@ -295,12 +135,6 @@ class World:
         self.hire()
 
     # ---- the end
-
-    def audit(self) -> None:
-        """Whenever the journal is read, it says what the source says."""
-        state = truth.restored(self.log)
-        if self.start is not None and state.position is not None:
-            truth.check_counts(state, self.source, self.start, self.now_ms)
 
     def settle(self) -> None:
         """A last worker takes over, everything under way arrives, and all must be as a recount says."""
@@ -326,10 +160,6 @@ class World:
         truth.check_redis(state, self.redis, knows_all=not self.loses_journal)
         truth.check_restore(state, self.log)
 
-    def arrive(self) -> None:
-        while self.late:
-            self.late_append()
-
     def quiesce(self, worker: Worker) -> None:
         for _ in range(4):
             self.finish_flow(worker)
@@ -338,21 +168,3 @@ class World:
             self.flush(worker, scored=True)
             self.finish_flow(worker)
             self.write_all(worker)
-
-    def write_all(self, worker: Worker) -> None:
-        for _ in range(MOST_STEPS_OF_A_FLOW):
-            worker.serve_redis()
-            if worker.writer.idle:
-                return
-        raise Hole("Redis is never told everything")
-
-    def finish_flow(self, worker: Worker) -> None:
-        for _ in range(MOST_STEPS_OF_A_FLOW):
-            if worker.flow is None:
-                return
-            if worker.flight is None:
-                self.step(worker, self.answer(worker, worker.step))
-            else:
-                landed = worker.flight.landed or self.append(worker.flight.value)
-                self.step(worker, landed)
-        raise Hole("a flow doesn't end")

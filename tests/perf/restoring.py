@@ -18,9 +18,10 @@ from typing import Any
 import uvloop
 
 from scorer import scoring_file
-from scorer.core.journal import owner as steps
-from scorer.core.journal.owner import Identity, Owner, Steps
+from scorer.core.journal import steps
+from scorer.core.journal.owner import Identity, Owner
 from scorer.core.journal.restore import LogRecord
+from scorer.core.journal.steps import Steps
 from scorer.core.model import Scoring
 from scorer.core.partition import PartitionState
 from scorer.stream.connection import Connection

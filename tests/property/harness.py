@@ -15,14 +15,14 @@ import numpy as np
 
 from scorer.core.benchmark import Benchmarks, Summaries, merge
 from scorer.core.decode.native import decode
-from scorer.core.journal.owner import (
+from scorer.core.journal.owner import Identity, Owner
+from scorer.core.journal.restore import LogRecord
+from scorer.core.journal.steps import (
     Append,
     Bounds,
     Commit,
-    Identity,
     Landed,
     MayClaim,
-    Owner,
     Publish,
     Read,
     ResolveStart,
@@ -31,7 +31,6 @@ from scorer.core.journal.owner import (
     Trim,
     Trimmed,
 )
-from scorer.core.journal.restore import LogRecord
 from scorer.core.model import Kind, Scoring
 from scorer.core.partition import PartitionState
 from scorer.core.publish import ScoreBatch

@@ -5,7 +5,7 @@ One flow of an owner runs at a time; events may be applied to its state between 
 before its end (a revocation, say) must `drop` the state: an append may be on its way.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -13,86 +13,23 @@ from scorer.core.draft import Cut
 from scorer.core.journal.ledger import Ledger
 from scorer.core.journal.records import MAX_ENTRY_BYTES, Claim, Entry, JournalError, Part, encode
 from scorer.core.journal.restore import LogRecord, Restore
+from scorer.core.journal.steps import (
+    Append,
+    Bounds,
+    Commit,
+    Landed,
+    MayClaim,
+    Publish,
+    Read,
+    ResolveStart,
+    SendDeadLetters,
+    Steps,
+    Trim,
+    Trimmed,
+)
 from scorer.core.partition import PartitionState
-from scorer.core.publish import ScoreBatch, version
+from scorer.core.publish import version
 from scorer.core.snapshot import freeze
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """Append to the journal, awaited. Answer: `Landed`."""
-
-    value: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """Where an append landed; -1 where that is unknown. The timestamp is the broker's append time, epoch ms."""
-
-    offset: int
-    timestamp_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Ask for the journal's first offset. Answer: int."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Read records of [start, stop). Answer: a list of `LogRecord`, not empty unless there are none, or `Trimmed`."""
-
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True, slots=True)
-class Trimmed:
-    """What was to be read is gone: the journal starts later now."""
-
-    log_start: int
-
-
-@dataclass(frozen=True, slots=True)
-class ResolveStart:
-    """Ask for the source offset that a new deployment starts at. Answer: int."""
-
-
-@dataclass(frozen=True, slots=True)
-class MayClaim:
-    """Ask whether the group's coordinator has accepted the worker's current generation. Answer: bool."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendDeadLetters:
-    """Send dead letters, awaited."""
-
-    letters: list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Publish:
-    """Hand changed scores to Redis; they may arrive later."""
-
-    batches: list[ScoreBatch]
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Commit the group's offset of the source."""
-
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
-class Trim:
-    """Delete the journal's records before an offset."""
-
-    before: int
-
-
-Step = Append | Bounds | Read | ResolveStart | MayClaim | SendDeadLetters | Publish | Commit | Trim
-Steps = Generator[Step, Any, bool]
 
 SNAPSHOT_FLOOR_BYTES = 8_000_000
 """A journal shorter than this isn't worth a snapshot."""
