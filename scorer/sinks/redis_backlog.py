@@ -69,6 +69,8 @@ class Backlog:
     def confirm(self, portion: Portion) -> None:
         self._next += len(portion.keys)
         self.written += len(portion.keys)
+        if self._next == len(self._keys):
+            self._sending, self._keys, self._next = _Generation(), [], 0  # else the last values stay in memory
 
 
 class Ranking:
