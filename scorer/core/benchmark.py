@@ -5,15 +5,15 @@ rebuild all arrive at the same benchmark. Records carry (epoch, number); of two 
 true, for compaction keeps the last write, not the greatest.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgpack
 import numpy as np
 
+from scorer.core.footing import Basis
 from scorer.core.model import Kind, Model, Scoring, Shape
 from scorer.core.score import Floats
-from scorer.core.standing import Basis
 
 EVERYONE = "all"
 """The peer group that everyone is in."""
@@ -206,6 +206,9 @@ class Benchmarks:
             return Basis(model.benchmark.initial)
         raw = model.benchmark.initial if found.raw is None else found.raw
         return Basis(raw, found.version, found.model_version, found.population)
+
+    def bases(self, model: Model, kind: Kind, groups: Sequence[str]) -> list[Basis]:
+        return [self.basis(model, kind)] * len(groups)
 
 
 def merge(

@@ -10,10 +10,11 @@ import numpy as np
 
 from scorer.core.columns import Counted, joined, pack_counted, pack_standing
 from scorer.core.events import Int64s
+from scorer.core.footing import Ground
 from scorer.core.model import Kind, Model
 from scorer.core.publish import ScoreBatch
 from scorer.core.roster import EntityKey
-from scorer.core.standing import Basis, StandingChange
+from scorer.core.standing import StandingChange
 
 ENTRY_TARGET_BYTES = 800_000
 """Entries are filled up to here; one piece more never passes `MAX_ENTRY_BYTES`."""
@@ -89,7 +90,7 @@ class Judged:
     change: StandingChange
     model: Model
     kind: Kind
-    basis: Basis
+    ground: Ground
     computed_at: float
 
     @property

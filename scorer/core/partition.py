@@ -25,11 +25,12 @@ from scorer.core.dedupe import Hashes, hash_ids
 from scorer.core.draft import Cut, Draft, Newcomers, Piece, pieces, room
 from scorer.core.events import EventColumns, Int64s, Reject
 from scorer.core.fold import Fold
+from scorer.core.footing import Bases
 from scorer.core.journal.records import JournalError
 from scorer.core.model import Scoring
 from scorer.core.publish import ScoreBatch
 from scorer.core.roster import NO_PARENT, EntityKey
-from scorer.core.scoring_pass import Bases, ScoringPass
+from scorer.core.scoring_pass import ScoringPass
 from scorer.core.views import freed_batch, score_batch
 
 FREED_A_CUT = 100_000
@@ -87,10 +88,9 @@ class PartitionState(Fold):
         self._named_types = {name: self.types[name] for name in self.scoring.events}
         self._adopt_models()
         self.passes.bind()
-        for _, code, rows in self.unacknowledged.rows():
+        for _, code, rows in list(self.unacknowledged.rows()):
             if code in self.models:
-                self.models[code].again[rows] = True
-        self.passes.owe()
+                self.passes.tell_again(code, rows)
         self._tell_freed_again()
 
     def _adopt_models(self) -> None:
@@ -112,10 +112,9 @@ class PartitionState(Fold):
 
     def tell_all_again(self) -> None:
         """Readers lost what they had, or some of it: everything is news, last documents not acknowledged too."""
-        for held in self.models.values():
-            held.again[:] = True
+        for code in self.models:
+            self.passes.tell_again(code, self.roster.live_rows())
         self.telling += 1
-        self.passes.owe()
         self._tell_freed_again()
 
     def _tell_freed_again(self) -> None:
@@ -232,10 +231,10 @@ class PartitionState(Fold):
 
     # ---- scores
 
-    def score(self, now_ms: int, bases: Bases) -> Iterator[None]:
-        """Judge whoever changed, in steps well under 50 ms; run it to its end before `cut`."""
+    def score(self, now_ms: int, bases: Bases, sweep_rows: int | None = None) -> Iterator[None]:
+        """Judge whoever changed, in steps well under 50 ms; see `ScoringPass.run`."""
         self.now_ms = max(self.now_ms, now_ms)
-        return self.passes.run(self.now_ms, bases)
+        return self.passes.run(self.now_ms, bases, sweep_rows)
 
     # ---- journal
 

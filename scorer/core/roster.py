@@ -37,7 +37,9 @@ def _encoded(text: str) -> str:
 
 
 class Roster:
-    """Entity keys <-> rows, and what is known of each row: kind, its account's row, its newest event."""
+    """Entity keys <-> rows, and what is known of each row: whether it stands for somebody, kind, its account's
+    row, its newest event.
+    """
 
     def __init__(self) -> None:
         self.row_of: dict[EntityKey, int] = {}
@@ -45,6 +47,7 @@ class Roster:
         self.kind = np.zeros(0, np.int8)
         self.parent = np.zeros(0, np.int32)
         self.last_ms: Int64s = np.zeros(0, np.int64)
+        self.live = np.zeros(0, np.bool_)
         self._free: dict[int, None] = {}  # an ordered set
 
     def __len__(self) -> int:
@@ -53,8 +56,7 @@ class Roster:
 
     def live_rows(self) -> Int64s:
         """The rows that stand for an entity, ascending."""
-        rows = np.arange(len(self.keys))
-        return np.delete(rows, list(self._free)) if self._free else rows
+        return np.flatnonzero(self.live[: len(self.keys)])
 
     def account_of(self, row: int) -> str | None:
         """The account id that an account's row stands for."""
@@ -74,6 +76,7 @@ class Roster:
         else:
             self.keys[row] = key
         self.row_of[key] = row
+        self.live[row] = True
         self.kind[row] = Kind.ACCOUNT if key[1] is None else Kind.USER
         self.parent[row] = parent
         self.last_ms[row] = 0
@@ -98,6 +101,7 @@ class Roster:
         for row, key in zip(rows, keys, strict=True):
             self.keys[row] = key
         self.row_of.update(zip(keys, rows, strict=True))
+        self.live[rows] = True
         self.kind[rows] = Kind.ACCOUNT if keys[0][1] is None else Kind.USER
         self.parent[rows] = NO_PARENT
         self.last_ms[rows] = 0
@@ -119,6 +123,7 @@ class Roster:
         """Forget the entities of some rows; their rows are free."""
         for row in rows:
             key = self.keys[row]
+            self.live[row] = False
             if key is not None:
                 del self.row_of[key]
                 self.keys[row] = None
@@ -126,6 +131,6 @@ class Roster:
 
     def _grow(self, needed: int) -> None:
         size = max(needed, len(self.kind) * 3 // 2, 64)
-        for name in ("kind", "parent", "last_ms"):
+        for name in ("kind", "parent", "last_ms", "live"):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros(size - len(column), column.dtype)]))

@@ -80,7 +80,7 @@ class CellView:
         return cls(len(rows), owner, cells.buckets, cells.types, kinds, cells.values / MICRO)
 
 
-def curve_scores(raw: Floats, benchmark: float, curve: Curve) -> Floats:
+def curve_scores(raw: Floats, benchmark: float | Floats, curve: Curve) -> Floats:
     """Scores of raw scores against a benchmark B > 0 (SCORING 2.3, 2.4).
 
     >>> float(curve_scores(np.array([37.0]), 208.2, Curve()).round(2)[0])

@@ -1,6 +1,16 @@
-"""A scoring pass over a partition: who is judged, and in which steps."""
+"""A scoring pass over a partition: who is judged, in which steps, and who may be told later.
 
-from collections.abc import Iterator, Mapping
+Rule 1: who has new events is summed anew, judged and told in this pass, before anybody else.
+Rule 2: when a bucket closes, everyone is summed anew; a benchmark that moved costs the curve only. Both are walks
+        over all rows, in slices, and go on in the next pass where one is ended before them: the driver decides when
+        there is enough to journal.
+Rule 3: of what a walk finds, readers hear at once of another band or state and of moves that can be seen; a sweep in
+        the background tells the rest, so many rows a pass. At rest everyone's exact score was told. A partition with
+        few rows tells everything at once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +20,10 @@ from scorer.core.admission import Gate
 from scorer.core.benchmark import Summary
 from scorer.core.draft import Judged
 from scorer.core.events import Int64s
+from scorer.core.footing import Bases, Footing
 from scorer.core.model import Kind, Model
 from scorer.core.score import CellView, Floats, RawScorer
-from scorer.core.standing import Basis, State
+from scorer.core.standing import State
 
 if TYPE_CHECKING:
     from scorer.core.partition import PartitionState
@@ -20,72 +31,177 @@ if TYPE_CHECKING:
 SLICE_ROWS = 8_192
 """Rows of one step of a pass: well under 50 ms."""
 
-Bases = Mapping[tuple[str, Kind], Basis]
-"""What the scores of each (model name, kind) rest on."""
-
 NOBODY: Int64s = np.empty(0, np.int64)
+EVERYONE = ["all"]
+
+Judgement = tuple[int, Kind]
+"""What is judged: a model, by its code, for one kind of entities."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """Rows at..stop-1 are still to be visited. `told_all`: whether of all before, everything that is news was told."""
+
+    stop: int
+    at: int = 0
+    told_all: bool = True
+
+    def step(self, everything: bool) -> tuple[int, int]:
+        """The next slice, as (first, stop)."""
+        self.told_all &= everything
+        first, self.at = self.at, min(self.at + SLICE_ROWS, self.stop)
+        return first, self.at
+
+    @property
+    def done(self) -> bool:
+        return self.at >= self.stop
 
 
 class ScoringPass:
-    """Keeps raw scores up to date and judges whoever changed.
-
-    Raw scores are summed anew for rows with new events, and for everyone when a bucket closes. A benchmark that
-    moved costs the curve only.
-    """
+    """Keeps raw scores up to date and judges whoever changed."""
 
     def __init__(self, state: "PartitionState") -> None:
         self._state = state
         self._gate = Gate(state.scoring.exclude_users, 0, 1)
         self._scorers: list[tuple[int, Model, RawScorer]] = []
+        self._models: dict[int, Model] = {}
+        self._judgements: list[Judgement] = []
         self._bucket = -1
-        self._bases: dict[tuple[str, Kind], Basis] = {}
+        self._footing: dict[Judgement, Footing] = {}
+        self._ageing = Walk(0)
+        self._rejudging: dict[Judgement, Walk] = {}
+        self._sweeping: dict[Judgement, int] = {}
+        self._swept_to = 0
         self._freeable = NOBODY
         self._excluded = np.zeros(0, np.bool_)
-        self.everyone = True
         self.expired_before = 0
-        self.owing: set[tuple[int, Kind]] = set()
+        self.owing: set[int] = set()
+        self.events_told = True
 
     def bind(self) -> None:
-        """The state's models and type codes are known now."""
+        """The state's models and type codes are known now. Nobody's raw score is."""
         codes = {(held.name, held.hash): code for code, held in self._state.models.items()}
         types = self._state.types
         self._scorers = [
             (codes[(model.name, model.hash)], model, RawScorer(model, types)) for model in self._state.scoring.models
         ]
+        self._models = {code: model for code, model, _ in self._scorers}
+        self._judgements = [(code, kind) for code, model, _ in self._scorers for kind in model.kinds]
+        self._bucket = -1
 
-    def owe(self) -> None:
-        """Some rows are to be told again; until they are, `owing` names the (model code, kind) that they may be of."""
-        self.everyone = True
-        held = self._state.models
-        self.owing = {
-            (code, kind) for code, model, _ in self._scorers for kind in model.kinds if held[code].again.any()
-        }
+    def tell_again(self, code: int, rows: Int64s) -> None:
+        """What readers have of some rows in a model may be lost: they are news, whatever their standing."""
+        roster, kinds = self._state.roster, [int(kind) for kind in self._models[code].kinds]
+        rows = rows[roster.live[rows] & np.isin(roster.kind[rows], kinds)]
+        if len(rows):
+            self._state.models[code].again[rows] = True
+            self._owe(code)
+            self._rejudge([(code, kind) for kind in self._models[code].kinds])
 
-    def run(self, now_ms: int, bases: Bases) -> Iterator[None]:
-        """One pass, a step at a time. Whoever has events after its start is left to the next pass."""
-        state, bases, owing = self._state, dict(bases), self.owing
-        bucket = now_ms // (state.scoring.bucket_seconds * 1000)
-        if bucket > self._bucket:
-            self._close_buckets(bucket)
-        everyone, self.everyone = self.everyone, False
-        judged = [(code, model, kind) for code, model, _ in self._scorers for kind in model.kinds]
-        moved = [] if everyone else [item for item in judged if self._moved(item[1], item[2], bases)]
-        live = state.roster.live_rows() if everyone or moved else NOBODY
-        rows = live if everyone else np.flatnonzero(state.dirty[: len(state.roster)])
-        for span in _slices(rows):
-            self._sum(span, bucket)
-            for item in judged:
-                if item not in moved:
-                    self._judge(*item, span, bases)
+    def _owe(self, code: int) -> None:
+        """Until they are told, Redis has not everything, whatever it acknowledges."""
+        self.owing.add(code)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all raw scores are those of the newest bucket."""
+        return self._ageing.done
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a pass was ended before its walks were."""
+        return not self.events_told or not self._ageing.done or bool(self._rejudging)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether everyone's exact score was told, as of the last pass."""
+        return not self.unfinished and not self._sweeping
+
+    def run(self, now_ms: int, bases: Bases, sweep_rows: int | None = None) -> Iterator[None]:
+        """One pass, a step at a time; it may be left after any step. Whoever has events after its start is left to
+        the next pass.
+
+        `sweep_rows`: at most so many rows are told what can wait; None: nothing can.
+        """
+        self._begin(now_ms // (self._state.scoring.bucket_seconds * 1000), bases)
+        everything = sweep_rows is None
+        self.events_told = False
+        for rows in _slices(np.flatnonzero(self._state.dirty[: len(self._state.roster)])):
+            self._sum(rows)
+            for judgement in self._judgements:
+                self._judge(judgement, rows, everything=True)
             yield
-        for item in moved:
-            for span in _slices(live):
-                self._judge(*item, span, bases)
+        self.events_told = True
+        yield from self._age(everything)
+        yield from self._rejudge_all(everything)
+        yield from self._sweep(2 * len(self._state.roster) if sweep_rows is None else sweep_rows)
+        held = self._state.models
+        self.owing = {code for code in self.owing if held[code].again.any()}
+
+    def _begin(self, bucket: int, bases: Bases) -> None:
+        closes = bucket > self._bucket
+        if closes:
+            self._close_buckets(bucket)
+        for judgement in self._judgements:
+            code, kind = judgement
+            before = self._footing.get(judgement)
+            self._footing[judgement] = Footing(bases.bases(self._models[code], kind, EVERYONE))
+            if not closes and self._footing[judgement].moved_since(before):
+                self._rejudge([judgement])
+
+    def _rejudge(self, judgements: list[Judgement]) -> None:
+        """From here on everyone is to be judged anew: at once what can't wait, by the sweep what can."""
+        rows = len(self._state.roster)
+        for judgement in judgements if rows else ():
+            self._rejudging[judgement] = Walk(rows)
+            self._sweeping[judgement] = rows
+
+    def _age(self, everything: bool) -> Iterator[None]:
+        while not self._ageing.done:
+            rows = self._rows(*self._ageing.step(everything))
+            with_events = self._state.dirty[rows]
+            if len(rows):
+                self._sum(rows)
+            for judgement in self._judgements:
+                self._judge(judgement, rows, everything=everything, certainly=with_events)
+            if self._ageing.done and self._ageing.told_all:
+                self._sweeping.clear()
+            yield
+
+    def _rejudge_all(self, everything: bool) -> Iterator[None]:
+        while self._rejudging:
+            judgement, walk = next(iter(self._rejudging.items()))
+            if not walk.done:
+                self._judge(judgement, self._summed(*walk.step(everything)), everything=everything)
                 yield
-        for code, model, kind in judged if everyone else moved:
-            if not self._waits(code, bases[(model.name, kind)]):
-                owing.discard((code, kind))
-        self._bases = bases
+            if walk.done and self._rejudging.get(judgement) is walk:
+                del self._rejudging[judgement]
+                if walk.told_all:
+                    self._sweeping.pop(judgement, None)
+
+    def _sweep(self, rows: int) -> Iterator[None]:
+        """Go on from where the last sweep ended, round and round, until everyone was visited since the last move."""
+        while rows > 0 and self._sweeping:
+            if self._swept_to >= len(self._state.roster):
+                self._swept_to = 0
+            first, stop = self._swept_to, min(self._swept_to + min(rows, SLICE_ROWS), len(self._state.roster))
+            due = self._summed(first, stop)
+            for judgement, left in list(self._sweeping.items()):
+                self._judge(judgement, due, everything=True)
+                if left > stop - first:
+                    self._sweeping[judgement] = left - (stop - first)
+                else:
+                    del self._sweeping[judgement]
+            self._swept_to = stop
+            rows -= max(stop - first, 1)
+            yield
+
+    def _rows(self, first: int, stop: int) -> Int64s:
+        return np.flatnonzero(self._state.roster.live[first:stop]) + first
+
+    def _summed(self, first: int, stop: int) -> Int64s:
+        """Who of these has a raw score: others have events, and are left to the next pass."""
+        return np.flatnonzero(self._state.roster.live[first:stop] & ~self._state.dirty[first:stop]) + first
 
     def excluded_rows(self) -> NDArray[np.bool_]:
         """By row: whether the scoring file leaves this user out (an exclusion isn't retroactive)."""
@@ -98,6 +214,8 @@ class ScoringPass:
 
     def take_freed(self, limit: int) -> Int64s:
         """Rows that hold nothing any more, users first: an account's row outlives those of its users."""
+        if self.unfinished:  # a walk may come to them yet
+            return NOBODY
         rows, self._freeable = self._freeable[:limit], self._freeable[limit:]
         if not len(rows):
             return NOBODY
@@ -146,7 +264,10 @@ class ScoringPass:
     def _close_buckets(self, bucket: int) -> None:
         """Time went on into another bucket: cells age, some leave, everyone is judged."""
         state = self._state
-        self._bucket, self.everyone = bucket, True
+        self._bucket = bucket
+        self._ageing = Walk(len(state.roster))
+        self._rejudging.clear()
+        self._sweeping = dict.fromkeys(self._judgements, len(state.roster)) if len(state.roster) else {}
         self.expired_before = bucket - state.scoring.retention + 1
         state.counts.expire(self.expired_before)
         held = np.zeros(len(state.roster), np.bool_)
@@ -157,7 +278,7 @@ class ScoringPass:
         is_account = state.roster.kind[empty] == Kind.ACCOUNT
         self._freeable = np.concatenate([empty[~is_account], empty[is_account]])
 
-    def _sum(self, rows: Int64s, bucket: int) -> None:
+    def _sum(self, rows: Int64s) -> None:
         """Sum the raw scores of some rows anew."""
         state = self._state
         state.dirty[rows] = False
@@ -166,32 +287,40 @@ class ScoringPass:
         cells = state.counts.of_span(first, stop) if side_by_side else state.counts.of_rows(rows)
         view = CellView.of(cells, rows, state.roster.kind)
         for code, _, scorer in self._scorers:
-            raw, active = scorer.score(view, bucket)
+            raw, active = scorer.score(view, self._bucket)
             state.models[code].raw[rows] = np.where(active, raw, np.nan)
 
-    def _judge(self, code: int, model: Model, kind: Kind, rows: Int64s, bases: Bases) -> None:
-        """Bring the standings of one kind's rows up to date; what is news goes into the draft."""
-        state = self._state
+    def _judge(
+        self, judgement: Judgement, rows: Int64s, *, everything: bool, certainly: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Bring the standings of one kind's rows up to date; what is news goes into the draft.
+
+        Unless `everything` that is news is told, what can wait does, but not of rows that are `certainly` told.
+        """
+        code, kind = judgement
+        state, model, footing = self._state, self._models[code], self._footing[judgement]
         held = state.models[code]
-        basis = bases[(model.name, kind)]
-        if self._waits(code, basis):
+        if self._waits(judgement):
             return
-        rows = rows[state.roster.kind[rows] == kind]
-        change = held.standing.judge(code, model, rows, held.raw[rows], basis)
-        news = held.standing.differs(change) | held.again[rows]
+        of_kind = state.roster.kind[rows] == kind
+        rows = rows[of_kind]
+        ground = footing.under(np.zeros(len(rows), np.int64))
+        change = held.standing.judge(code, model, rows, held.raw[rows], ground)
+        again = held.again[rows]
+        news = held.standing.differs(change) | again
+        if not everything:
+            at_once = held.standing.urgent(change) | again
+            news &= at_once if certainly is None else at_once | certainly[of_kind]
         if not news.any():
             return
         change = change.take(news)
         held.again[change.rows] = False
         held.standing.apply(change)
-        state.draft.add_judged(Judged(change, model, kind, basis, state.now_ms / 1000))
+        state.draft.add_judged(Judged(change, model, kind, ground.take(news), state.now_ms / 1000))
 
-    def _waits(self, code: int, basis: Basis) -> bool:
+    def _waits(self, judgement: Judgement) -> bool:
         """Whether readers keep what they have of a model that was changed: it has no benchmark yet."""
-        return self._state.models[code].replaces and basis.version == 0
-
-    def _moved(self, model: Model, kind: Kind, bases: Bases) -> bool:
-        return self._bases.get((model.name, kind)) != bases[(model.name, kind)]
+        return self._state.models[judgement[0]].replaces and not self._footing[judgement].computed
 
 
 def _slices(rows: Int64s) -> Iterator[Int64s]:

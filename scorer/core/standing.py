@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorer.core.events import Int64s
+from scorer.core.footing import Ground
 from scorer.core.model import INACTIVE_BAND, Band, Model, Shape
 from scorer.core.score import Floats, curve_scores
 
@@ -23,6 +24,9 @@ class State(IntEnum):
     WARMING_UP = 3
 
 
+URGENT_POINTS = 0.5
+"""A score that moved by less, with no event and in its band, may be told later (ARCHITECTURE 1.6)."""
+
 NO_BAND = -1
 INACTIVE_CODE = 100
 """The band code of the inactive; other codes are indexes into the model's bands."""
@@ -32,16 +36,6 @@ def band_name(code: int, model: Model) -> str | None:
     if code == NO_BAND:
         return None
     return INACTIVE_BAND if code == INACTIVE_CODE else model.bands[code].name
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What a model's scores of one kind rest on: the benchmark B in force, or None while there is none."""
-
-    benchmark: float | None
-    version: int = 0
-    model_version: int = 1
-    population: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +96,16 @@ class Standing:
         columns = {name: getattr(self, name)[rows] for name in self.COLUMNS}
         return StandingChange(model, rows.astype(np.int32), **columns)
 
-    def judge(self, code: int, model: Model, rows: Int64s, raw: Floats, basis: Basis) -> StandingChange:
+    def judge(self, code: int, model: Model, rows: Int64s, raw: Floats, ground: Ground) -> StandingChange:
         """The standings that `rows` now have; `raw` is nan where there is no activity in the window."""
         inactive = np.isnan(raw)
         raw = np.where(inactive, 0.0, raw)
         state = np.full(len(rows), State.SCORED, np.int8)
         if model.curve.shape is Shape.NONE:
             score = raw.copy()
-        elif basis.benchmark is None:
-            score = np.full(len(rows), np.nan)
-            state[:] = State.WARMING_UP
         else:
-            score = curve_scores(raw, basis.benchmark, model.curve)
+            score = curve_scores(raw, ground.benchmark, model.curve)
+            state[np.isnan(ground.benchmark)] = State.WARMING_UP
         state[inactive] = State.INACTIVE
         score[inactive] = 0.0 if model.curve.shape is Shape.NONE else 1.0
         before = self.band[rows]
@@ -121,8 +113,7 @@ class Standing:
         band[inactive] = INACTIVE_CODE
         moved = (band != before) & (before != NO_BAND)
         previous = np.where(moved, before, self.previous[rows])
-        version = np.full(len(rows), basis.version, np.int64)
-        return StandingChange(code, rows.astype(np.int32), score, raw, version, band, previous, state)
+        return StandingChange(code, rows.astype(np.int32), score, raw, ground.version, band, previous, state)
 
     def differs(self, change: StandingChange) -> NDArray[np.bool_]:
         """Which rows of a change are news to readers. The basis counts: its version names the benchmark."""
@@ -132,6 +123,14 @@ class Standing:
             different |= getattr(self, name)[rows] != getattr(change, name)
         score = self.score[rows]
         different |= (score != change.score) & ~(np.isnan(score) & np.isnan(change.score))
+        return different
+
+    def urgent(self, change: StandingChange) -> NDArray[np.bool_]:
+        """Which rows of a change readers must hear of at once: another band or state, or a move that can be seen."""
+        rows = change.rows
+        different: NDArray[np.bool_] = self.band[rows] != change.band
+        different |= self.state[rows] != change.state
+        different |= np.abs(change.score - self.score[rows]) >= URGENT_POINTS
         return different
 
 

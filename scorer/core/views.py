@@ -13,23 +13,23 @@ from scorer.core.standing import INACTIVE_CODE, NO_BAND, State
 
 def score_batch(partition: int, judged: Judged, roster: Roster) -> ScoreBatch | None:
     """The documents of standing changes, their version still open. Rows that stand for nobody now are left out."""
-    change, model, basis = judged.change, judged.model, judged.basis
+    change, model, ground = judged.change, judged.model, judged.ground
     keys = [roster.keys[row] for row in change.rows.tolist()]
     if None in keys:
         kept = np.array([key is not None for key in keys])
-        change, keys = change.take(kept), [key for key in keys if key is not None]
+        change, ground = change.take(kept), ground.take(kept)
+        keys = [key for key in keys if key is not None]
     n = len(keys)
     if not n:
         return None
     names: dict[int, str | None] = {code: band.name for code, band in enumerate(model.bands)}
     names |= {INACTIVE_CODE: INACTIVE_BAND, NO_BAND: None}
     states = {state.value: state.name.lower() for state in State}
-    against = basis.benchmark if model.curve.shape is not Shape.NONE and basis.benchmark is not None else np.nan
     return ScoreBatch(
         partition=partition,
         version="",
         model=model.name,
-        model_version=basis.model_version,
+        model_version=ground.model_version,
         computed_at=judged.computed_at,
         kind=np.full(n, judged.kind, np.int8),
         entity_id=[entity_id(key) for key in keys if key is not None],
@@ -38,9 +38,9 @@ def score_batch(partition: int, judged: Judged, roster: Roster) -> ScoreBatch | 
         band=[names[code] for code in change.band.tolist()],
         previous_band=[names[code] for code in change.previous.tolist()],
         state=[states[code] for code in change.state.tolist()],
-        benchmark=np.full(n, against),
+        benchmark=ground.benchmark if model.curve.shape is not Shape.NONE else np.full(n, np.nan),
         benchmark_version=change.basis,
-        population=np.full(n, basis.population, np.int64),
+        population=ground.population,
         min_population=model.benchmark.min_population,
         as_of=roster.last_ms[change.rows] / 1000,
         freed=np.zeros(n, np.bool_),

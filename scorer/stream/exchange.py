@@ -5,13 +5,13 @@ publishes what changed; every worker scores by what it reads.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import xxhash
 
 from scorer.core.benchmark import Benchmark, Benchmarks, Summaries, Summary, merge
-from scorer.core.model import Kind, Scoring
-from scorer.core.standing import Basis
+from scorer.core.footing import Basis
+from scorer.core.model import Kind, Model, Scoring
 from scorer.stream.clock import Clock
 from scorer.stream.compacted import CompactedTopic
 from scorer.stream.connection import Connection
@@ -58,13 +58,9 @@ class Exchange:
         """Wait until the benchmarks can't be read any more, and raise why."""
         await self._benchmark_topic.failed()
 
-    def bases(self) -> dict[tuple[str, Kind], Basis]:
-        """What each model's scores rest on now."""
-        return {
-            (model.name, kind): self._benchmarks.basis(model, kind)
-            for model in self._scoring.models
-            for kind in model.kinds
-        }
+    def bases(self, model: Model, kind: Kind, groups: Sequence[str]) -> list[Basis]:
+        """What the scores of each peer group rest on now."""
+        return self._benchmarks.bases(model, kind, groups)
 
     def benchmarks(self) -> list[Benchmark]:
         return self._benchmarks.all()

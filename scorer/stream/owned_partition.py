@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -36,6 +36,15 @@ BEHIND_SECONDS = 5.0
 
 PATIENT_SECONDS = 5.0
 
+AT_ONCE_SCORES = 20_000
+"""A partition with fewer tells all that changed at once."""
+
+SWEEP_SECONDS = 40.0
+"""In this time everyone has been told what could wait, unless that is more than `SWEPT_SCORES_A_SECOND`."""
+
+SWEPT_SCORES_A_SECOND = 60_000
+"""Of a whole worker, for what can wait: about half a core of it and of Redis (measured, docs/decisions/0007)."""
+
 SLICE_RECORDS = 1_500
 """Records decoded and counted at once: what becomes of them fits into a core's own cache. 5,000 take a third more."""
 
@@ -43,10 +52,16 @@ LATENCIES_KEPT = 100_000
 
 
 class OwnedPartition:
-    """The driver of one partition. `phase` says in words what it is doing."""
+    """The driver of one partition. `phase` says in words what it is doing.
 
-    def __init__(self, partition: int, place: Workplace, flow: Flow, random_number: Any) -> None:
+    `partitions_here`: how many this worker owns.
+    """
+
+    def __init__(
+        self, partition: int, place: Workplace, flow: Flow, random_number: Any, partitions_here: Callable[[], int]
+    ) -> None:
         self.partition = partition
+        self._partitions_here = partitions_here
         self._place = place
         self._flow = flow
         self.owner = Owner(self._new_state, place.identity, random_number, snapshots=place.log.can_trim)
@@ -64,6 +79,7 @@ class OwnedPartition:
         self._dedupe_began: deque[tuple[int, float]] = deque(maxlen=2)
         self._refill = False
         self._adopted: PartitionState | None = None
+        self._swept_at = time.monotonic()
         self._pausing = False
         self._times: list[NDArray[np.int64]] = []
         self._published: deque[tuple[str, list[NDArray[np.int64]]]] = deque()
@@ -160,7 +176,8 @@ class OwnedPartition:
                     self._place.scores.forget(self.partition)
                     return
             if score:
-                due = time.monotonic() + self._publish_seconds()
+                unfinished = self.owner.state is not None and self.owner.state.passes.unfinished
+                due = time.monotonic() + (0.0 if unfinished else self._publish_seconds())
             if time.monotonic() - beat >= 1.0 and self.owner.state is not None:
                 beat = time.monotonic()
                 self._beat(self.owner.state)
@@ -265,17 +282,17 @@ class OwnedPartition:
         at_end = self.lag() == 0
         if at_end:
             self._at_end = time.monotonic()
-        refill, self._refill = self._refill and score, self._refill and not score
         began = time.perf_counter()
         if score:
             await self._score(state)
             # Not before: a benchmark made of scores that leave out the last events would be corrected at once, and
             # each benchmark rewrites everybody's score.
-            self.caught_up = self.caught_up or at_end
+            self.caught_up = self.caught_up or (at_end and not state.passes.unfinished)
             self._place.metrics.stage_seconds.labels("score").observe(time.perf_counter() - began)
             began = time.perf_counter()
         through, redis_id = self._redis_mark(state)
-        times, self._times = (self._times, []) if score else ([], self._times)
+        times, self._times = (self._times, []) if score and state.passes.events_told else ([], self._times)
+        refill, self._refill = self._refill and not state.passes.unfinished, self._refill and state.passes.unfinished
         trims = self._steps.trims
         flushed = await self._perform(self.owner.flush(redis_through=through, redis_id=redis_id))
         self._time_snapshot(began, self._steps.trims > trims)
@@ -289,13 +306,25 @@ class OwnedPartition:
         return flushed
 
     async def _score(self, state: PartitionState) -> None:
-        """A whole pass; a state whose pass was cut short would owe scores and not know of it."""
+        """A pass, or as much of one as fits into a journal entry; a state that fails within a step is in pieces."""
         try:
-            for _ in state.score(self._place.clock.now_ms(), self._place.exchange.bases()):
+            for _ in state.score(self._place.clock.now_ms(), self._place.exchange, self._sweep_rows(state)):
                 await asyncio.sleep(0)
+                if state.draft.size > FLUSH_AT_BYTES:
+                    break
         except BaseException:
             self.drop()
             raise
+
+    def _sweep_rows(self, state: PartitionState) -> int | None:
+        """How many may be told in this pass what can wait; None: few enough to tell everybody at once."""
+        rows, models = len(state.roster), len(self._place.scoring.models)
+        if rows * models <= AT_ONCE_SCORES:
+            return None
+        now = time.monotonic()
+        seconds, self._swept_at = min(now - self._swept_at, PATIENT_SECONDS), now
+        share = SWEPT_SCORES_A_SECOND / self._partitions_here()
+        return round(min(rows / SWEEP_SECONDS, share / models) * seconds)
 
     def _time_snapshot(self, flush_began: float, complete: bool) -> None:
         if complete:

@@ -63,7 +63,9 @@ class Owners:
         for partition in sorted(partitions):
             await self._end_task(partition)
             if partition not in self._owned:
-                self._owned[partition] = OwnedPartition(partition, self._place, self._flow, _random_number)
+                self._owned[partition] = OwnedPartition(
+                    partition, self._place, self._flow, _random_number, lambda: max(len(self._owned), 1)
+                )
             self._tasks[partition] = asyncio.create_task(self._run(self._owned[partition]), name=f"own {partition}")
         _log.info("assigned: %s", sorted(partitions))
 
@@ -143,7 +145,7 @@ class Owners:
         """All summaries first: the merger takes its own worker's partitions as they are now."""
         exchange = self._place.exchange
         for _, each in list(self._standing()):
-            if each.owner.state is not None:
+            if each.owner.state is not None and each.owner.state.passes.settled:
                 summaries = list(each.owner.state.passes.summaries(each.caught_up))
                 await exchange.send(each.owner.ledger.epoch, summaries)
         for partition, each in list(self._standing()):

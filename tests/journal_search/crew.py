@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from scorer.core.footing import OneGroup
 from scorer.core.journal.owner import Owner
 from scorer.core.journal.steps import (
     Append,
@@ -80,7 +81,8 @@ class Crew(Surroundings):
         if state is None:
             return
         if scored:
-            for _ in state.score(self.now_ms, {(MODEL.name, kind): self.basis for kind in MODEL.kinds}):
+            bases = OneGroup({(MODEL.name, kind): self.basis for kind in MODEL.kinds})
+            for _ in state.score(self.now_ms, bases):
                 pass
         worker.begin_flush(state, scored)
         self.step(worker, None)

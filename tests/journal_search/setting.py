@@ -6,10 +6,10 @@ import numpy as np
 
 from scorer.core.draft import Judged
 from scorer.core.events import MICRO, EventColumns, Int64s
+from scorer.core.footing import Basis, Footing
 from scorer.core.journal.owner import Identity
 from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
 from scorer.core.partition import PartitionState
-from scorer.core.standing import Basis
 from scorer.core.views import score_batch
 from tests.journal_search.outside import Document, Event, Redis
 
@@ -57,7 +57,13 @@ def documents(state: PartitionState) -> dict[str, Document]:
     for code, held in state.models.items():
         for kind in MODEL.kinds:
             own = rows[state.roster.kind[rows] == kind]
-            judged = Judged(held.standing.of(code, own), MODEL, kind, Basis(None), 0.0)
+            judged = Judged(
+                held.standing.of(code, own),
+                MODEL,
+                kind,
+                Footing([Basis(None)]).under(np.zeros(len(own), np.int64)),
+                0.0,
+            )
             batch = score_batch(0, judged, state.roster)
             if batch is not None:
                 redis.write(replace(batch, version="1"))

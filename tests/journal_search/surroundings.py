@@ -2,8 +2,8 @@
 
 import random
 
+from scorer.core.footing import Basis
 from scorer.core.journal.steps import Landed
-from scorer.core.standing import Basis
 from tests.journal_search import truth
 from tests.journal_search.findings import Findings
 from tests.journal_search.outside import Event, Log, Redis

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from scorer.core.events import MICRO, EventColumns
+from scorer.core.footing import Basis, OneGroup
 from scorer.core.journal.records import Entry, Part, decode, encode
 from scorer.core.model import BenchmarkRule, Kind, Model, Scoring, Weight
 from scorer.core.partition import PartitionState
 from scorer.core.snapshot import freeze, load
-from scorer.core.standing import Basis
 
 EVENTS, USERS, ACCOUNTS, TYPES, CHUNK = 250_000, 25_000, 1_250, 12, 5_000
 NOW_MS = 1_795_355_044_000
@@ -81,7 +81,7 @@ def run() -> None:
     state = new_state(file)
     state.restored(5)
     state.position = 0
-    bases = {(model.name, kind): Basis(50.0) for model in file.models for kind in model.kinds}
+    bases = OneGroup({(model.name, kind): Basis(50.0) for model in file.models for kind in model.kinds})
     entries: list[bytes] = []
 
     def cut() -> None:

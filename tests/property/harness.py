@@ -7,7 +7,7 @@ with it. Times are epoch milliseconds and never go back.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 from typing import Any
 from unittest.mock import patch
 
@@ -35,7 +35,6 @@ from scorer.core.model import Kind, Scoring
 from scorer.core.partition import PartitionState
 from scorer.core.publish import ScoreBatch
 from scorer.core.roster import entity_id
-from scorer.core.standing import Basis
 from tests.oracle import Oracle
 from tests.oracle_input import partition_of
 
@@ -139,11 +138,20 @@ class Home:
 
 
 class World:
-    """All of it. `dedupe_ids` of a partition; snapshots once a journal has outgrown `snapshot_floor_bytes`."""
+    """All of it. `dedupe_ids` of a partition; snapshots once a journal has outgrown `snapshot_floor_bytes`;
+    `sweep_rows` of a pass while it comes to rest."""
 
     def __init__(
-        self, scoring: Scoring, partitions: int, now_ms: int, *, dedupe_ids: int = 10_000, floor: int = 2_000
+        self,
+        scoring: Scoring,
+        partitions: int,
+        now_ms: int,
+        *,
+        dedupe_ids: int = 10_000,
+        floor: int = 2_000,
+        sweep_rows: int | None = None,
     ) -> None:
+        self.sweep_rows = sweep_rows
         self.scoring = scoring
         self.now_ms = now_ms
         self.dedupe_ids = dedupe_ids
@@ -213,10 +221,12 @@ class World:
         home.applied_at.update(dict.fromkeys(new, self.now_ms))
         assert sum(applied.outcomes.values()) == len(columns)
 
-    def score(self, home: Home, between: Sequence[int] = ()) -> None:
-        """One whole scoring pass; after its n-th step `between[n]` records are applied."""
+    def score(
+        self, home: Home, between: Sequence[int] = (), sweep_rows: int | None = None, steps: int | None = None
+    ) -> None:
+        """A scoring pass, or the first `steps` of one; after its n-th step `between[n]` records are applied."""
         applying = iter(between)
-        for _ in home.state.score(self.now_ms, self.bases()):
+        for _ in islice(home.state.score(self.now_ms, self.benchmarks, sweep_rows), steps):
             self.apply(home, next(applying, 0))
 
     def flush(self, home: Home, crash_at: int | None = None, between: Sequence[int] = ()) -> bool:
@@ -280,9 +290,6 @@ class World:
         if home.queue and home.queue[0].version <= home.through:
             home.through = str(int(home.queue[0].version) - 1).zfill(22)
 
-    def bases(self) -> dict[tuple[str, Kind], Basis]:
-        return {(m.name, kind): self.benchmarks.basis(m, kind) for m in self.scoring.models for kind in m.kinds}
-
     def exchange(self) -> bool:
         """Publish every partition's summaries, merge them; whether a benchmark changed."""
         for home in self.homes:
@@ -302,11 +309,19 @@ class World:
             self.apply(home, len(home.source))
         for _ in range(10):
             for home in self.homes:
-                self.score(home)
-                self.flush_all(home)
+                self.come_to_rest(home)
             if not self.exchange():
                 return
         raise AssertionError("the benchmark doesn't come to rest")
+
+    def come_to_rest(self, home: Home) -> None:
+        """Passes until nobody is left to be told anything."""
+        for _ in range(1_000):
+            self.score(home, sweep_rows=self.sweep_rows)
+            self.flush_all(home)
+            if home.state.passes.at_rest:
+                return
+        raise AssertionError("the sweep doesn't end")
 
     def flush_all(self, home: Home) -> None:
         """Flush, with Redis keeping up, until there is nothing more to say."""

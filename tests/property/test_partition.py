@@ -106,8 +106,8 @@ def apply(world: World, at: int, records: int, overlap: int) -> None:
     world.apply(at_home(world, at), records, overlap)
 
 
-def score(world: World, at: int, between: list[int]) -> None:
-    world.score(at_home(world, at), between)
+def score(world: World, at: int, between: list[int], sweep_rows: int | None, steps: int | None) -> None:
+    world.score(at_home(world, at), between, sweep_rows=sweep_rows, steps=steps)
 
 
 def flush(world: World, at: int, crash_at: int | None, between: list[int]) -> None:
@@ -179,7 +179,13 @@ ops = st.one_of(
         junk=st.just(False),
     ),
     op(apply, at=where, records=st.integers(0, 12), overlap=st.integers(0, 2)),
-    op(score, at=where, between=betweens),
+    op(
+        score,
+        at=where,
+        between=betweens,
+        sweep_rows=st.none() | st.integers(0, 6),
+        steps=st.none() | st.integers(0, 4),
+    ),
     op(flush, at=where, crash_at=crashes, between=betweens),
     op(flush, at=where, crash_at=st.none(), between=betweens),
     op(redis_takes, at=where, batches=few),
@@ -208,11 +214,11 @@ def run(world: World, told: list[Op], more: list[Op]) -> None:
 
 
 @settings(max_examples=120, phases=PHASES)
-@given(scorings(), st.sampled_from([1, 3]), floors, many_ops, few_ops)
+@given(scorings(), st.sampled_from([1, 3]), floors, st.sampled_from([None, 1, 4]), many_ops, few_ops)
 def test_partitions_end_where_a_naive_recount_does(
-    scoring: Scoring, partitions: int, floor: int, told: list[Op], more: list[Op]
+    scoring: Scoring, partitions: int, floor: int, sweep_rows: int | None, told: list[Op], more: list[Op]
 ) -> None:
-    world = World(scoring, partitions, START_MS, floor=floor)
+    world = World(scoring, partitions, START_MS, floor=floor, sweep_rows=sweep_rows)
     with small_steps():
         run(world, told, more)
     oracle = world.oracle()
@@ -220,7 +226,8 @@ def test_partitions_end_where_a_naive_recount_does(
     assert world.counts(first_bucket) == oracle.counts(world.now_ms)
     assert compare(oracle.results(world.now_ms), world.redis.documents, gone=oracle.gone(world.now_ms)) == []
     for (model, kind), (raw, population) in oracle.benchmarks(world.now_ms).items():
-        basis = world.bases()[model, Kind[kind.upper()]]
+        of = next(each for each in world.scoring.models if each.name == model)
+        (basis,) = world.benchmarks.bases(of, Kind[kind.upper()], ["all"])
         assert basis.population == population
         assert (basis.benchmark is None) == (raw is None)
     for home in world.homes:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from scorer.core.benchmark import PART_VALUES, Benchmark, Benchmarks, Summaries, Summary, merge, percentile
+from scorer.core.footing import Basis
 from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
-from scorer.core.standing import Basis
 
 PUBLISHED = [475.0, 89, 101, 7, 3, 21, 2, 149, 223, 1, 13, 9, 37]
 MODEL = Model("m", (Kind.USER,), 30, {"a": Weight(1.0)}, benchmark=BenchmarkRule(min_population=3, initial=5.0))

@@ -7,9 +7,10 @@ from scorer.core.cells import MAX_TYPES
 from scorer.core.columns import Counted
 from scorer.core.draft import Cut, Draft, Judged, Newcomers, Piece, pieces
 from scorer.core.events import MAX_ID_BYTES, MAX_VALUE, MICRO
+from scorer.core.footing import Basis, Footing
 from scorer.core.journal.records import MAX_ENTRY_BYTES, Entry, encode
 from scorer.core.model import Kind, Model
-from scorer.core.standing import Basis, StandingChange
+from scorer.core.standing import StandingChange
 
 MODEL = Model("m", (Kind.USER,), 30, {})
 LONGEST = "😀" * (MAX_ID_BYTES // 4 - 2)
@@ -40,7 +41,7 @@ def judged(n: int) -> Judged:
     change = StandingChange(
         0, np.arange(n, dtype=np.int32), filled, filled, filled.astype(np.int64), codes, codes, codes
     )
-    return Judged(change, MODEL, Kind.USER, Basis(1.0), 0.0)
+    return Judged(change, MODEL, Kind.USER, Footing([Basis(1.0)]).under(np.zeros(len(change), np.int64)), 0.0)
 
 
 def newcomers(n: int) -> Newcomers:

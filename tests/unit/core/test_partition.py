@@ -10,12 +10,13 @@ import pytest
 from scorer.core.decode.native import decode
 from scorer.core.draft import Cut
 from scorer.core.events import MICRO, Reason
+from scorer.core.footing import Basis, OneGroup
 from scorer.core.journal.records import JournalError
 from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
 from scorer.core.partition import Applied, PartitionState
 from scorer.core.partitioner import partition_of
 from scorer.core.publish import ScoreBatch, version
-from scorer.core.standing import Basis, State
+from scorer.core.standing import State
 from tests.property.harness import decoded
 
 DAY_MS = 86_400_000
@@ -35,8 +36,8 @@ def scoring(*models: Model, exclude: tuple[str, ...] = ()) -> Scoring:
     return Scoring(86_400, ("a", "b", "other"), models or (PLAIN,), exclude)
 
 
-def bases(of: Scoring, benchmark: float | None = 4.0, number: int = 0) -> dict[tuple[str, Kind], Basis]:
-    return {(model.name, kind): Basis(benchmark, number) for model in of.models for kind in model.kinds}
+def bases(of: Scoring, benchmark: float | None = 4.0, number: int = 0) -> OneGroup:
+    return OneGroup({(model.name, kind): Basis(benchmark, number) for model in of.models for kind in model.kinds})
 
 
 class Partition:
@@ -361,9 +362,10 @@ def test_a_benchmark_that_moves_during_a_pass_is_for_the_next() -> None:
     partition = Partition(scoring(AGAINST))
     partition.apply(event("u"))
     partition.counted()
-    moving = bases(partition.scoring, 2.0, 1)
+    standing = dict(bases(partition.scoring, 2.0, 1).of)
+    moving = OneGroup(standing)
     for _ in partition.state.score(NOW_MS, moving):
-        moving |= bases(partition.scoring, 8.0, 2)
+        standing |= bases(partition.scoring, 8.0, 2).of
     partition.flush()
     assert partition.told["against:user:acme/u"][1] == partition.told["against:account:acme"][1] == 50.5
     for _ in partition.state.score(NOW_MS, moving):

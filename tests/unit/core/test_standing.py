@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scorer.core.footing import Basis, Footing
 from scorer.core.model import DEFAULT_BANDS, Band, Curve, Kind, Model, Shape
 from scorer.core.standing import (
     INACTIVE_CODE,
     NO_BAND,
-    Basis,
     Standing,
     StandingChange,
     State,
@@ -34,7 +34,9 @@ def bands_after(before: int, *scores: float, margin: float = 0.0) -> list[int]:
 
 def judged(standing: Standing, *raw: float, model: Model = LINEAR, basis: Basis = HUNDRED) -> StandingChange:
     """The standings of rows 0, 1, ... with these raw scores; nan is no activity. They are applied."""
-    change = standing.judge(0, model, np.arange(len(raw)), np.array(raw), basis)
+    change = standing.judge(
+        0, model, np.arange(len(raw)), np.array(raw), Footing([basis]).under(np.zeros(len(raw), np.int64))
+    )
     standing.apply(change)
     return change
 
@@ -152,7 +154,9 @@ def test_a_new_version_of_the_benchmark_is_news() -> None:
 
 def test_a_row_that_readers_were_never_told_of_is_news() -> None:
     standing = Standing(2)
-    change = standing.judge(0, LINEAR, np.arange(2), np.array([NOBODY, 0.0]), HUNDRED)
+    change = standing.judge(
+        0, LINEAR, np.arange(2), np.array([NOBODY, 0.0]), Footing([HUNDRED]).under(np.zeros(2, np.int64))
+    )
     assert standing.differs(change).all()
 
 
