@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import IntEnum, StrEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scorer.core.alert_rules import Rule
 
 
 class Kind(IntEnum):
@@ -79,7 +83,8 @@ INACTIVE_BAND = "inactive"
 class Model:
     """A weighted scoring model (SCORING 2). Window and half-life are in buckets of the scoring file.
 
-    `bands` are sorted by `lower`, ascending; `weights` hold every type with a weight other than 0.
+    `bands` are sorted by `lower`, ascending; `weights` hold every type with a weight other than 0. A score must stay
+    `hold_ms` past a bound (and `margin`) before its band changes or a rule's crossing counts.
     """
 
     name: str
@@ -91,21 +96,23 @@ class Model:
     curve: Curve = Curve()
     bands: tuple[Band, ...] = DEFAULT_BANDS
     margin: float = 2.0
+    hold_ms: int = 0
 
     @cached_property
     def hash(self) -> str:
         """16 hex digits over everything that changes a score: equal hashes mean comparable raws."""
-        return _digest(asdict(self))
+        return digest(asdict(self))
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """A scoring file: the width of a bucket, the types that count, who is left out, and the models."""
+    """A scoring file: the width of a bucket, the types that count, who is left out, the models, the alerts' rules."""
 
     bucket_seconds: int
     events: tuple[str, ...]
     models: tuple[Model, ...]
     exclude_users: tuple[str, ...] = ()
+    alerts: tuple["Rule", ...] = ()
 
     @cached_property
     def retention(self) -> int:
@@ -114,9 +121,10 @@ class Scoring:
 
     @cached_property
     def hash(self) -> str:
-        return _digest(asdict(self))
+        return digest(asdict(self))
 
 
-def _digest(value: object) -> str:
+def digest(value: object) -> str:
+    """16 hex digits of a value of plain data; the order of a mapping makes no difference."""
     canonical = json.dumps(value, sort_keys=True, default=str)
     return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
