@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scorer.checking import CheckReport
+from scorer.core.alert_rules import Rule, When
 from scorer.core.model import Model, Scoring, Shape, Weight
 from scorer.durations import format_duration
 
@@ -18,12 +19,16 @@ def print_report(report: CheckReport, out: Console, err: Console) -> None:
         err.print(f"[bold red]error[/]: {escape(str(problem))}", highlight=False, soft_wrap=True)
     if report.scoring is not None:
         _print_models(report.scoring, out)
+        _print_rules(report.scoring, out)
         _print_weights(report, out)
     for problem in report.warnings:
         err.print(f"[bold yellow]warning[/]: {escape(str(problem))}", highlight=False, soft_wrap=True)
     if report.scoring is not None:
-        events, models = len(report.scoring.events), len(report.scoring.models)
-        out.print(f"{escape(report.file)} is right: {events} event types, {models} models", highlight=False)
+        events, models, rules = (
+            len(of) for of in (report.scoring.events, report.scoring.models, report.scoring.alerts)
+        )
+        held = f"{events} event types, {models} models" + (f", {rules} alerts" if rules else "")
+        out.print(f"{escape(report.file)} is right: {held}", highlight=False)
 
 
 def _print_models(scoring: Scoring, out: Console) -> None:
@@ -40,6 +45,33 @@ def _print_models(scoring: Scoring, out: Console) -> None:
             escape(_bands(model)),
         )
     out.print(table)
+
+
+def _print_rules(scoring: Scoring, out: Console) -> None:
+    if not scoring.alerts:
+        return
+    table = _table()
+    for heading in ("alert", "watches", "fires when", "cooldown", "severity"):
+        table.add_column(heading)
+    for rule in scoring.alerts:
+        cooldown = format_duration(timedelta(milliseconds=rule.cooldown_ms)) if rule.cooldown_ms else "none"
+        watches = f"{rule.kind.label}s in {rule.model}"
+        table.add_row(*map(escape, (rule.name, watches, _when(rule), cooldown, rule.severity)))
+    out.print(table)
+
+
+def _when(rule: Rule) -> str:
+    if rule.on_any_change:
+        return "the band changes"
+    if rule.threshold is None:
+        return f"entering {', '.join(rule.bands)}"
+    direction = "below" if rule.when is When.CROSSED_BELOW else "above"
+    return f"crossing {direction} {rule.threshold:g}" + _margin(rule.margin, rule.hold_ms)
+
+
+def _margin(margin: float, hold_ms: int) -> str:
+    hold = f" for {format_duration(timedelta(milliseconds=hold_ms))}" if hold_ms else ""
+    return f" (±{margin:g}{hold})"
 
 
 def _print_weights(report: CheckReport, out: Console) -> None:
@@ -80,7 +112,9 @@ def _curve(model: Model) -> str:
 
 def _bands(model: Model) -> str:
     lowest, *higher = model.bands
-    return ", ".join([lowest.name, *(f"{band.name} {band.lower:g}" for band in higher)]) + f" (±{model.margin:g})"
+    return ", ".join([lowest.name, *(f"{band.name} {band.lower:g}" for band in higher)]) + _margin(
+        model.margin, model.hold_ms
+    )
 
 
 def _weight(weight: Weight | None) -> str:

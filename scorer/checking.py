@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scorer.core.model import Scoring, Weight
+from scorer.core.alert_rules import When
+from scorer.core.model import Scoring, Shape, Weight
 from scorer.scoring_file import Problem, ScoringFileError, read_keys, read_text
 from scorer.scoring_file.document import Document
 from scorer.scoring_file.problems import KeyPath
@@ -46,6 +47,7 @@ class CheckReport:
             "warnings": [asdict(problem) for problem in self.warnings],
             "bucket_seconds": self.scoring.bucket_seconds if self.scoring else None,
             "models": [model.name for model in self.scoring.models] if self.scoring else [],
+            "alerts": [rule.name for rule in self.scoring.alerts] if self.scoring else [],
             "weights": {
                 row.event: {model: asdict(weight) if weight else None for model, weight in row.by_model.items()}
                 for row in self.weights
@@ -62,7 +64,9 @@ def check(path: Path | str) -> CheckReport:
     weights = tuple(
         EventWeights(event, {model.name: model.weights.get(event) for model in scoring.models}) for event in keys.events
     )
-    warnings = sorted(_warnings(document, keys), key=lambda problem: problem.line or 0)
+    warnings = sorted(
+        [*_warnings(document, keys), *_rule_warnings(document, scoring)], key=lambda problem: problem.line or 0
+    )
     return CheckReport(str(path), scoring, weights, (), tuple(warnings))
 
 
@@ -124,3 +128,22 @@ def _band_warnings(document: Document, path: KeyPath, model: ModelKeys) -> Itera
         if down < bottom:
             message = f"can't be left downward: with margin {model.margin:g} that takes less than {down:g}"
             yield document.problem((*path, band.name), message)
+
+
+def _rule_warnings(document: Document, scoring: Scoring) -> Iterator[Problem]:
+    """Thresholds that no score can cross and its margin, or from beyond which none comes back."""
+    raw = {model.name: model.curve.shape is Shape.NONE for model in scoring.models}
+    for rule in scoring.alerts:
+        if rule.threshold is None:
+            continue
+        up, down = rule.threshold + rule.margin, rule.threshold - rule.margin
+        bottom = 0 if raw[rule.model] else _BOTTOM
+        from_above = rule.when is When.CROSSED_BELOW
+        path = ("alerts", rule.name, "when", rule.when.value)
+        if down <= bottom:
+            what = "can't fire" if from_above else "can't resolve"
+            yield document.problem(path, f"{what}: with margin {rule.margin:g} that takes less than {down:g}")
+        if up > _TOP and not raw[rule.model]:
+            what = "can't resolve" if from_above else "can't fire"
+            ends = f"that takes {up:g}, and scores end at {_TOP}"
+            yield document.problem(path, f"{what}: with margin {rule.margin:g} {ends}")

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from scorer.core.model import DEFAULT_BANDS, Band, BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
 from scorer.durations import format_duration, parse_duration
+from scorer.scoring_file.alert_resolution import rule_of, rule_problems
 from scorer.scoring_file.document import Document
 from scorer.scoring_file.problems import KeyPath, Problem, ScoringFileError
 from scorer.scoring_file.schema import CapKeys, ModelKeys, ScoringKeys, WeightKeys
@@ -22,12 +23,14 @@ def resolve(document: Document, keys: ScoringKeys) -> Scoring:
     if problems:
         raise ScoringFileError(problems)
     bucket = parse_duration(keys.bucket)
+    models = {name: _model(name, model, bucket) for name, model in keys.models.items()}
     return Scoring(
         bucket_seconds=int(bucket.total_seconds()),
         # Sorted, for the order in a file means nothing and must not change the hash.
         events=tuple(sorted(keys.events)),
-        models=tuple(_model(name, model, bucket) for name, model in keys.models.items()),
+        models=tuple(models.values()),
         exclude_users=tuple(dict.fromkeys(keys.exclude.users)),
+        alerts=tuple(rule_of(name, rule, models[rule.model]) for name, rule in sorted(keys.alerts.items())),
     )
 
 
@@ -44,6 +47,7 @@ def _model(name: str, keys: ModelKeys, bucket: timedelta) -> Model:
         curve=Curve(Shape(curve.shape), float(curve.steepness)),
         bands=bands_of(keys),
         margin=float(keys.margin),
+        hold_ms=parse_duration(keys.hold) // timedelta(milliseconds=1),
     )
 
 
@@ -79,6 +83,9 @@ def _problems(document: Document, keys: ScoringKeys) -> Iterator[Problem]:
             yield document.problem((*path, "window"), allowed)
         yield from _weight_problems(document, (*path, "weights"), model, keys)
         yield from _band_problems(document, (*path, "bands"), model)
+    bands = {name: [band.name for band in bands_of(model)] for name, model in keys.models.items()}
+    for name, rule in keys.alerts.items():
+        yield from rule_problems(document, ("alerts", name), rule, keys.models, bands)
 
 
 def _weight_problems(document: Document, path: KeyPath, model: ModelKeys, keys: ScoringKeys) -> Iterator[Problem]:

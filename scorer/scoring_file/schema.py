@@ -14,9 +14,10 @@ from scorer.durations import DURATION_ALLOWED, DURATION_PATTERN, parse_duration
 
 MOST_EVENT_TYPES = 4_096
 MOST_MODELS = 64
+MOST_RULES = 256
 MODEL_NAME_PATTERN = "^[a-z0-9_-]{1,64}$"
 
-NUMBER, MAPPING = "@number", "@mapping"
+NUMBER, MAPPING, FLAG, LIST = "@number", "@mapping", "@flag", "@list"
 """Which form of a value was written. They stand in pydantic's locations, so they look like no key."""
 
 _LARGEST = 1e9
@@ -31,6 +32,12 @@ def _event_name(name: str) -> str:
 def _model_name(name: str) -> str:
     if re.fullmatch(MODEL_NAME_PATTERN, name) is None:
         raise ValueError("a model's name must be 1 to 64 of a-z, 0-9, _ and -")
+    return name
+
+
+def _rule_name(name: str) -> str:
+    if re.fullmatch(MODEL_NAME_PATTERN, name) is None:
+        raise ValueError("a rule's name must be 1 to 64 of a-z, 0-9, _ and -")
     return name
 
 
@@ -61,12 +68,6 @@ def _longer_than_zero(value: str) -> str:
     return value
 
 
-def _no_hold(value: str) -> str:
-    if parse_duration(value):
-        raise ValueError("not yet supported: allowed is 0s")
-    return value
-
-
 def _each_once(items: list[Any]) -> list[Any]:
     if len(set(items)) < len(items):
         raise ValueError("must name each only once")
@@ -83,12 +84,17 @@ def _form(value: object) -> str:
     return MAPPING if isinstance(value, dict) else NUMBER
 
 
+def _flag_or_list(value: object) -> str:
+    return LIST if isinstance(value, list) else FLAG
+
+
 def _nothing_is_empty(value: object) -> object:
     return {} if value is None else value
 
 
 EventName = Annotated[str, AfterValidator(_event_name)]
 ModelName = Annotated[str, AfterValidator(_model_name), Field(json_schema_extra={"pattern": MODEL_NAME_PATTERN})]
+RuleName = Annotated[str, AfterValidator(_rule_name), Field(json_schema_extra={"pattern": MODEL_NAME_PATTERN})]
 BandName = Annotated[str, AfterValidator(_band_name)]
 AnyDuration = Annotated[str, BeforeValidator(_duration), Field(json_schema_extra={"pattern": DURATION_PATTERN})]
 Duration = Annotated[AnyDuration, AfterValidator(_longer_than_zero)]
@@ -172,10 +178,31 @@ class ModelKeys(_Keys):
         None, description="Lower bounds, inclusive, ascending; the lowest has none, whatever stands there."
     )
     margin: float = Field(2, ge=0, le=_LARGEST, description="By how much a score must pass a bound to change its band.")
-    hold: Annotated[AnyDuration, AfterValidator(_no_hold)] = Field(
-        "0s", description="How long a score must stay past a bound: 0s."
-    )
+    hold: AnyDuration = Field("0s", description="How long a score must stay past a bound before that counts.")
     draft: Literal[False] = Field(False, description="Whether the model is computed but not published: no.")
+
+
+class WhenKeys(_Keys):
+    """What a rule watches for: one of these."""
+
+    crossed_below: Number | None = Field(None, description="The score falls below this (and the model's margin).")
+    crossed_above: Number | None = Field(None, description="The score rises to this (and the model's margin) or above.")
+    band_changed: (
+        Annotated[
+            Annotated[Literal[True], Tag(FLAG)]
+            | Annotated[Annotated[list[str], Field(min_length=1), AfterValidator(_each_once)], Tag(LIST)],
+            Discriminator(_flag_or_list),
+        ]
+        | None
+    ) = Field(None, description="true: the band changes; a list: one of these bands is entered.")
+
+
+class RuleKeys(_Keys):
+    model: str = Field(description="Whose scores are watched.")
+    kind: Literal["user", "account"] = Field(description="Whose scores are watched.")
+    when: WhenKeys = Field(description="What fires.")
+    cooldown: AnyDuration = Field("0s", description="After an alert, how long until the next of the same entity.")
+    severity: Literal["info", "warning", "critical"] = Field("warning", description="How bad it is.")
 
 
 class ScoringKeys(_Keys):
@@ -191,6 +218,9 @@ class ScoringKeys(_Keys):
     exclude: ExcludeKeys = Field(ExcludeKeys(), description="Traffic that counts nowhere.")
     models: Annotated[dict[ModelName, ModelKeys], Field(min_length=1, max_length=MOST_MODELS)] = Field(
         description="The scoring models by name."
+    )
+    alerts: Annotated[dict[RuleName, RuleKeys], Field(max_length=MOST_RULES)] = Field(
+        {}, description="The rules that alerts follow, by name."
     )
 
 

@@ -16,8 +16,10 @@ from scorer.scoring_file.schema import (
     EventKeys,
     ExcludeKeys,
     ModelKeys,
+    RuleKeys,
     ScoringKeys,
     WeightKeys,
+    WhenKeys,
 )
 from scorer.suggestion import suggest
 
@@ -31,15 +33,19 @@ _KEYS_AT: dict[KeyPath, type[BaseModel]] = {
     ("models", _ANY, "weights", _ANY, "cap"): CapKeys,
     ("models", _ANY, "benchmark"): BenchmarkKeys,
     ("models", _ANY, "curve"): CurveKeys,
+    ("alerts", _ANY): RuleKeys,
+    ("alerts", _ANY, "when"): WhenKeys,
 }
 
 _LATER_KEYS: set[KeyPath] = {
     ("segments",),
     ("kpis",),
-    ("alerts",),
     ("destinations",),
     ("rankings",),
     ("models", _ANY, "benchmark", "peers"),
+    ("alerts", _ANY, "kpi"),
+    ("alerts", _ANY, "to"),
+    *(("alerts", _ANY, "when", later) for later in ("dropped_by", "dropped_while_peers_held", "inactive_for")),
 }
 _LATER_VALUES: dict[KeyPath, tuple[object, ...]] = {
     ("models", _ANY, "score"): ("pes", "health"),
@@ -49,7 +55,11 @@ _LATER_VALUES: dict[KeyPath, tuple[object, ...]] = {
     ("models", _ANY, "draft"): (True,),
     ("models", _ANY, "benchmark", "against"): ("self",),
     ("models", _ANY, "curve", "steepness"): ("auto",),
+    ("alerts", _ANY, "kind"): ("segment", "product"),
 }
+
+_KINDS: tuple[KeyPath, ...] = (("score",), ("kpi",))
+"""The key, in a model or a rule, that says which other keys there are."""
 
 _ALLOWED = {
     "missing": "is required",
@@ -77,10 +87,10 @@ def validate(document: Document) -> ScoringKeys:
 
 def _problems(document: Document, details: list[ErrorDetails]) -> Iterator[Problem]:
     paths = [_path(document, detail) for detail in details]
-    # A model of a kind that isn't there yet has keys of its own: to call them unknown too would mislead.
-    of_later_scores = {path[:2] for path in paths if path[2:] == ("score",) and _is_later(document, path)}
+    # A model or rule of a kind that isn't there yet has keys of its own: to call them unknown too would mislead.
+    of_later_kinds = {path[:2] for path in paths if path[2:] in _KINDS and _is_later(document, path)}
     for path, detail in zip(paths, details, strict=True):
-        if path[:2] not in of_later_scores or path[2:] == ("score",):
+        if path[:2] not in of_later_kinds or path[2:] in _KINDS:
             yield _problem(document, path, detail)
 
 
@@ -102,6 +112,8 @@ def _problem(document: Document, path: KeyPath, detail: ErrorDetails) -> Problem
         known = _KEYS_AT[_generic(path[:-1])].model_fields
         meant = suggest(str(path[-1]), known)
         return document.problem(path, f"unknown key: allowed are {', '.join(known)}", meant, valued=False)
+    if kind == "literal_error" and path[-1] == "band_changed":
+        return document.problem(path, "must be true or a list of bands")
     if kind == "literal_error":
         expected = _literals(detail)
         return document.problem(path, f"must be {expected}", suggest(str(detail["input"]), _quoted(detail)))
@@ -147,7 +159,7 @@ def _quoted(detail: ErrorDetails) -> list[str]:
 def _generic(path: KeyPath) -> KeyPath:
     """`path` with `*` for every name that the file chooses, to look it up in the tables above."""
     generic: list[Any] = list(path)
-    named = {1} if path[:1] in (("events",), ("models",)) else set()
+    named = {1} if path[:1] in (("events",), ("models",), ("alerts",)) else set()
     if path[:1] == ("models",) and path[2:3] in (("weights",), ("kinds",), ("bands",)):
         named.add(3)
     return tuple(_ANY if depth in named else step for depth, step in enumerate(generic))

@@ -99,6 +99,7 @@ def test_defaults_are_those_of_the_interfaces() -> None:
             curve=Curve(Shape.EXPONENTIAL, 3.0),
             bands=DEFAULT_BANDS,
             margin=2.0,
+            hold_ms=0,
         ),
     )
 
@@ -185,7 +186,10 @@ def test_aliases_of_aliases_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPat
             document(weights="{a: {weight: 1, cap: {users: 1}}}"),
             "models.m.weights.a.cap.users: unknown key: allowed are",
         ),
-        (document(top="zzz: 1"), "zzz: unknown key: allowed are version, bucket, timezone, events, exclude, models\n"),
+        (
+            document(top="zzz: 1"),
+            "zzz: unknown key: allowed are version, bucket, timezone, events, exclude, models, alerts\n",
+        ),
     ],
 )
 def test_an_unknown_key_is_an_error_with_a_suggestion(text: str, message: str) -> None:
@@ -349,7 +353,6 @@ def test_an_event_may_be_called_like_a_key_or_like_a_form() -> None:
 NOT_YET_AT_THE_TOP = [
     ("segments: [plan]", "segments"),
     ("kpis: {window: 30d}", "kpis"),
-    ("alerts: {churn_risk: {model: m, when: {crossed_below: 25}}}", "alerts"),
     ("destinations: {sales: {webhook: {url: https://example.com}}}", "destinations"),
     ("rankings: [user]", "rankings"),
     ("timezone: Europe/Berlin", 'timezone: "Europe/Berlin"'),
@@ -362,7 +365,6 @@ NOT_YET_IN_A_MODEL = [
     ("rollup: mean", 'rollup: "mean"'),
     ("rollup: sum", 'rollup: "sum"'),
     ("tenure: normalise", 'tenure: "normalise"'),
-    ("hold: 5m", 'hold: "5m"'),
     ("draft: true", "draft: true"),
     ("benchmark: {peers: [plan]}", "benchmark.peers"),
     ("benchmark: {against: self}", 'benchmark.against: "self"'),
@@ -414,6 +416,11 @@ def test_window_and_half_life_are_counted_in_buckets() -> None:
     found = model("window: 36h, half_life: 90m", top="bucket: 1h")
     assert (found.window, found.half_life) == (36, 1.5)
     assert model("window: 1d, half_life: 12h").half_life == 0.5
+
+
+def test_a_hold_is_kept_in_milliseconds() -> None:
+    assert model("hold: 90s").hold_ms == 90_000
+    assert model("hold: 90s").hash != model("hold: 91s").hash
 
 
 def test_a_cap_that_is_a_number_bounds_users_only() -> None:
@@ -502,5 +509,5 @@ def test_the_json_schema_knows_the_same_keys_types_and_limits() -> None:
 def test_the_json_schema_offers_nothing_that_is_refused() -> None:
     schema = json_schema()
     offered = set(nested(schema, "properties")) | set(nested(schema, "$defs", "BenchmarkKeys", "properties"))
-    assert offered.isdisjoint({"segments", "kpis", "alerts", "destinations", "rankings", "peers"})
+    assert offered.isdisjoint({"segments", "kpis", "destinations", "rankings", "peers"})
     assert nested(schema, "$defs", "ModelKeys", "properties", "score")["const"] == "weighted"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from scorer.core.alert_rules import When
 from scorer.core.alerts import RuleState
+from tests.alert_cases import BANDS, NAMES, World, bands, contents, naive, rules, scores_near
 from tests.alert_oracle import Seen, Told
-from tests.unit.core.alert_cases import BANDS, NAMES, World, bands, contents, naive, rules, scores_near
 
 ROWS = 3
 
