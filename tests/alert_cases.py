@@ -31,6 +31,8 @@ def rule(
 ) -> Rule:
     if when is When.BAND_CHANGED:
         threshold, margin, hold_ms = None, 0.0, 0
+    else:
+        bands = ()
     return Rule(
         "r", "m", Kind.ACCOUNT, when, threshold, bands, cooldown_ms, margin=margin, hold_ms=hold_ms, model_bands=BANDS
     )
@@ -106,10 +108,11 @@ class World:
 
     def evaluate(self, now_ms: int, look: Look) -> Alerts:
         found = self.state.evaluate(look, now_ms)
-        packed = msgpack.packb(pack_rule_change(found.change))
-        assert len(packed) <= found.change.size
-        self.journal.append(packed)
-        self.state.apply(unpack_rule_change(msgpack.unpackb(packed)))
+        if not found.is_nothing:
+            packed = msgpack.packb(pack_rule_change(found.change))
+            assert len(packed) <= found.change.size
+            self.journal.append(packed)
+            self.state.apply(unpack_rule_change(msgpack.unpackb(packed)))
         for told_of, told in zip(found.alerts.rows.tolist(), as_told(found.alerts), strict=True):
             self.told[told_of].append(told)
         return found.alerts

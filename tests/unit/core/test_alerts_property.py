@@ -81,8 +81,8 @@ def test_after_everyone_recovered_nothing_is_open_or_due(data: st.DataObject) ->
         if not world.rule.on_any_change:
             clear_band = next(band for band in (*BANDS, "inactive") if band not in world.rule.bands)
             world.move(row, 1.0 if world.rule.when is When.CROSSED_ABOVE else 100.0, clear_band)
-        elif homes.get(row) is not None:
-            world.move(row, None, homes[row])
+        else:
+            world.move(row, None, homes.get(row))
     for now in (10_000_000, 10_001_000):
         world.evaluate(now, world.look(range(ROWS), (world.scores, world.bands)))
     assert not len(world.state.held_rows())
