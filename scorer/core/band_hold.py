@@ -34,6 +34,16 @@ class HoldChange:
     def __len__(self) -> int:
         return len(self.pending) + len(self.ended)
 
+    @property
+    def size(self) -> int:
+        """An upper bound of its bytes in a journal entry."""
+        return 32 + PENDING.itemsize * len(self.pending) + 4 * len(self.ended)
+
+    def parts(self, rows: int) -> list["HoldChange"]:
+        """What is pending in pieces of at most so many rows."""
+        none = np.empty(0, np.int32)
+        return [HoldChange(self.pending[at : at + rows], none) for at in range(0, len(self.pending), rows)]
+
     def pack(self) -> list[bytes]:
         return [self.pending.tobytes(), self.ended.astype("<i4").tobytes()]
 

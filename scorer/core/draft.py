@@ -1,6 +1,7 @@
 """What was folded since the last journal entry, until it becomes one (or several)."""
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,6 +13,7 @@ from scorer.core.columns import Counted, joined, pack_counted, pack_standing
 from scorer.core.events import Int64s
 from scorer.core.footing import Ground
 from scorer.core.model import Kind, Model
+from scorer.core.outbox import SentAlert
 from scorer.core.publish import ScoreBatch
 from scorer.core.roster import EntityKey
 from scorer.core.standing import StandingChange
@@ -85,17 +87,33 @@ def pieces(to: int, events: Counted, offsets: Int64s, new: Newcomers) -> Iterato
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Standing changes of one model and kind, and what they rest on. `computed_at`: epoch seconds."""
+    """Standing changes of one model and kind, and what they rest on. `computed_at`: epoch seconds; `moves`: how many
+    went from one band (code) to another."""
 
     change: StandingChange
     model: Model
     kind: Kind
     ground: Ground
     computed_at: float
+    moves: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     @property
     def size(self) -> int:
         return StandingChange.ROW_BYTES * len(self.change) + 64
+
+
+@dataclass(frozen=True, slots=True)
+class RuleNews:
+    """A change of rules, of their sides or of bands on hold, packed, and the alerts that it makes: of one entry.
+
+    `told`: how many alerts, by (rule, state).
+    """
+
+    tag: str
+    packed: Any
+    size: int
+    alerts: list[SentAlert] = field(default_factory=list)
+    told: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass
@@ -111,10 +129,17 @@ class Cut:
     body: dict[str, Any] = field(default_factory=dict)
     pieces: list[Piece] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
+    rules: list[RuleNews] = field(default_factory=list)
+    alerts_again: list[SentAlert] = field(default_factory=list)
     freed: list[EntityKey] = field(default_factory=list)
     batches: list[ScoreBatch] = field(default_factory=list)
     telling: int = 0
     size: int = 0
+
+    @property
+    def alerts(self) -> list[SentAlert]:
+        """Those that this entry is the first to hold."""
+        return [alert for news in self.rules for alert in news.alerts]
 
 
 @dataclass
@@ -124,6 +149,7 @@ class Draft:
     types: list[str] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
+    rules: list[RuleNews] = field(default_factory=list)
     size: int = 0
 
     def add_piece(self, piece: Piece) -> None:
@@ -133,6 +159,10 @@ class Draft:
     def add_judged(self, judged: Judged) -> None:
         self.judged.append(judged)
         self.size += judged.size
+
+    def add_rule_news(self, news: RuleNews) -> None:
+        self.rules.append(news)
+        self.size += news.size
 
     def cuts(self, position: int) -> list[Cut]:
         """Entries that hold all of it, in the order of the fold: types, events, standings.
@@ -148,6 +178,8 @@ class Draft:
             cut.position, cut.moved = piece.to, True
         for judged in self.judged:
             room(cuts, judged.size).judged.append(judged)
+        for news in self.rules:
+            room(cuts, news.size).rules.append(news)
         for cut in cuts:
             _fill(cut)
         return cuts
@@ -162,7 +194,8 @@ def room(cuts: list[Cut], size: int) -> Cut:
 
 
 def _fill(cut: Cut) -> None:
-    """The body of an entry: "t" to, "ev" events, "na" and "nu" new accounts and users, "st" standings."""
+    """The body of an entry: "t" to, "ev" events, "na" and "nu" new accounts and users, "st" standings, "rl"
+    rules, "al" alerts."""
     if cut.moved:
         cut.body["t"] = cut.position
     events = [piece.events for piece in cut.pieces if piece.events is not None]
@@ -176,6 +209,10 @@ def _fill(cut: Cut) -> None:
         cut.body["nu"] = pack_users(users)
     if cut.judged:
         cut.body["st"] = [pack_standing(judged.change) for judged in cut.judged]
+    if cut.rules:
+        cut.body["rl"] = [[news.tag, news.packed] for news in cut.rules]
+    if cut.alerts:
+        cut.body["al"] = [list(alert) for alert in cut.alerts]
 
 
 def pack_accounts(accounts: Accounts) -> list[Any]:

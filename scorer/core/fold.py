@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scorer.core.alerts_in_force import RulesInForce
+from scorer.core.band_hold import BandHold, HoldChange
 from scorer.core.cells import cell_keys
 from scorer.core.columns import Counted, unpack_counted, unpack_standing
 from scorer.core.counts import Counts
 from scorer.core.dedupe import RecentIds
 from scorer.core.draft import unpack_accounts, unpack_users
 from scorer.core.events import Int64s
+from scorer.core.outbox import Outbox
 from scorer.core.roster import EntityKey, Roster
 from scorer.core.score import Floats
 from scorer.core.standing import Standing
@@ -23,7 +26,7 @@ class ModelInForce:
     """A model by its name and hash, the standings in it, and (a cache) the raw scores of now, nan where none.
 
     `replaces`: another model of this name was in force before; what readers have of it stays until the new one has
-    a benchmark. `again`: rows that are news to readers whatever their standing.
+    a benchmark. `again`: rows that are news to readers whatever their standing. `hold`: bands about to change.
     """
 
     name: str
@@ -32,6 +35,7 @@ class ModelInForce:
     standing: Standing = field(default_factory=Standing)
     raw: Floats = field(default_factory=lambda: np.empty(0))
     again: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    hold: BandHold = field(default_factory=lambda: BandHold(0))
 
     def fit(self, rows: int) -> None:
         """Make room for `rows` rows."""
@@ -52,6 +56,8 @@ class Fold:
         self.ids = RecentIds(dedupe_ids)
         self.types: dict[str, int] = {}
         self.models: dict[int, ModelInForce] = {}
+        self.rules = RulesInForce()
+        self.outbox = Outbox()
         self.unacknowledged = Unacknowledged()
         self.now_ms = 0
         self.event_ms = 0
@@ -80,6 +86,7 @@ class Fold:
             self.restored_events += len(events)
         self.position = body.get("t", self.position)
         self._restore_standing(body, version)
+        self._restore_rules(body, version)
         self._restore_decisions(body, version)
 
     def count(self, events: Counted) -> None:
@@ -121,6 +128,8 @@ class Fold:
             model.standing.forget(rows)
             model.raw[rows] = np.nan
             model.again[rows] = False
+            model.hold.forget(rows)
+        self.rules.forget(rows)
         self.dirty[rows] = False
         return keys
 
@@ -131,6 +140,7 @@ class Fold:
             self.dirty = np.concatenate([self.dirty, np.zeros(rows - len(self.dirty), np.bool_)])
         for model in self.models.values():
             model.fit(rows)
+        self.rules.fit(rows)
 
     @property
     def has_unacknowledged(self) -> bool:
@@ -141,6 +151,7 @@ class Fold:
         """Redis `redis_id` has everything up to the version `through`."""
         self.redis_through, self.redis_id = through, redis_id
         self.unacknowledged.acknowledge(through)
+        self.outbox.acknowledged(through)
 
     def _restore_standing(self, body: dict[str, Any], version: str) -> None:
         self.fit()
@@ -148,6 +159,19 @@ class Fold:
             change = unpack_standing(packed)
             self.models[change.model].standing.apply(change)
             self.unacknowledged.add(version, change.model, change.rows.astype(np.int64))
+
+    def _restore_rules(self, body: dict[str, Any], version: str) -> None:
+        """ "rl", in order: "f" rules put in force, "s" sides and episodes, "h" holds; "al" alerts, "dt" delivered."""
+        for tag, data in body.get("rl", ()):
+            if tag == "f":
+                self.rules.put_in_force(data)
+            elif tag == "s":
+                self.rules.restore([data])
+            else:
+                code, packed = data
+                self.models[code].hold.apply(HoldChange.unpack(packed))
+        self.outbox.add(version, [(key, value) for key, value in body.get("al", ())])
+        self.outbox.delivered(body.get("dt", ""))
 
     def _restore_decisions(self, body: dict[str, Any], version: str) -> None:
         """What depended on a clock or on the outside.

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,13 @@ from scorer.core.admission import Gate, Verdict, limits_ms, time_verdicts
 from scorer.core.cells import MAX_TYPES
 from scorer.core.columns import Counted
 from scorer.core.dedupe import Hashes, hash_ids
-from scorer.core.draft import Cut, Draft, Newcomers, Piece, pieces, room
+from scorer.core.draft import Cut, Draft, Newcomers, Piece, RuleNews, pieces, room
 from scorer.core.events import EventColumns, Int64s, Reject
-from scorer.core.fold import Fold
+from scorer.core.fold import Fold, ModelInForce
 from scorer.core.footing import Bases
 from scorer.core.journal.records import JournalError
 from scorer.core.model import Scoring
+from scorer.core.outbox import SentAlert
 from scorer.core.publish import ScoreBatch
 from scorer.core.roster import NO_PARENT, EntityKey
 from scorer.core.scoring_pass import ScoringPass
@@ -46,13 +48,24 @@ class Applied:
 
 
 class PartitionState(Fold):
-    """One partition's fold, bound to a scoring file. `event_clock`: lateness is judged by event time."""
+    """One partition's fold, bound to a scoring file. `event_clock`: lateness is judged by event time.
+
+    `namespace` goes into the ids of alerts.
+    """
 
     def __init__(
-        self, scoring: Scoring, partition: int, partitions: int, dedupe_ids: int, *, event_clock: bool = False
+        self,
+        scoring: Scoring,
+        partition: int,
+        partitions: int,
+        dedupe_ids: int,
+        *,
+        event_clock: bool = False,
+        namespace: str = "scorer",
     ) -> None:
         super().__init__(dedupe_ids)
         self.scoring = scoring
+        self.namespace = namespace
         self.partition = partition
         self.draft = Draft()
         self.event_clock = event_clock
@@ -65,6 +78,8 @@ class PartitionState(Fold):
         self._journaled_bucket = -1
         self._journaled_expiry = 0
         self._mark_news = False
+        self._delivered_news = False
+        self._alerts_again = False
         self._freed_again: list[EntityKey] = []
         self.telling = 0
         self.passes = ScoringPass(self)
@@ -86,8 +101,11 @@ class PartitionState(Fold):
                 f"count anew with `scorer rebuild` (or another SCORER_NAMESPACE)"
             )
         self._named_types = {name: self.types[name] for name in self.scoring.events}
+        before = dict(self.models)
         self._adopt_models()
+        self._adopt_rules(before)
         self.passes.bind()
+        self._alerts_again = len(self.outbox) > 0
         for _, code, rows in list(self.unacknowledged.rows()):
             if code in self.models:
                 self.passes.tell_again(code, rows)
@@ -110,8 +128,23 @@ class PartitionState(Fold):
             self.put_in_force(adopted)
             self._models_news = adopted
 
+    def _adopt_rules(self, models: dict[int, ModelInForce]) -> None:
+        """Put the scoring file's rules in force. What is open under one that ends resolves, by where `models`, those
+        that were in force before, have its entity."""
+        standings = {(held.name, held.hash): held.standing for held in models.values()}
+        for ended, cause in self.rules.endings(self.scoring.alerts, [model.name for model in self.scoring.models]):
+            at = standings.get((ended.rule.model, ended.rule.model_hash))
+            found = ended.resolve_all(cause, None if at is None else (at.score, at.raw, at.band))
+            self.passes.judge.note(ended, found, [nan] * len(found.alerts))
+        adopted = self.rules.adoption(self.scoring.alerts)
+        if adopted is not None:
+            self.rules.put_in_force(adopted)
+            self.draft.add_rule_news(RuleNews("f", adopted, 200 * len(adopted)))
+
     def tell_all_again(self) -> None:
-        """Readers lost what they had, or some of it: everything is news, last documents not acknowledged too."""
+        """Readers lost what they had, or some of it: everything is news, last documents and alerts not acknowledged
+        too."""
+        self._alerts_again = len(self.outbox) > 0
         for code in self.models:
             self.passes.tell_again(code, self.roster.live_rows())
         self.telling += 1
@@ -231,20 +264,22 @@ class PartitionState(Fold):
 
     # ---- scores
 
-    def score(self, now_ms: int, bases: Bases, sweep_rows: int | None = None) -> Iterator[None]:
+    def score(
+        self, now_ms: int, bases: Bases, sweep_rows: int | None = None, *, rules_paused: bool = False
+    ) -> Iterator[None]:
         """Judge whoever changed, in steps well under 50 ms; see `ScoringPass.run`."""
         self.now_ms = max(self.now_ms, now_ms)
-        return self.passes.run(self.now_ms, bases, sweep_rows)
+        return self.passes.run(self.now_ms, bases, sweep_rows, rules_paused=rules_paused)
 
     # ---- journal
 
     def acknowledged(self, redis_through: str, redis_id: str) -> None:
         """Redis `redis_id` has acknowledged everything up to a version; goes into the next entry.
 
-        Not while there are rows to be told again: what was said of them before may be lost, though its version is
-        smaller.
+        Not while there are rows or alerts to be told again: what was said of them before may be lost, though its
+        version is smaller.
         """
-        if self.passes.owing:
+        if self.passes.owing or self._alerts_again:
             return
         if redis_through and (redis_through, redis_id) != (self.redis_through, self.redis_id):
             self.mark_redis(redis_through, redis_id)
@@ -257,6 +292,9 @@ class PartitionState(Fold):
         self.draft = Draft()
         if self._models_news is not None:
             cuts[0].body["mo"], self._models_news = self._models_news, None
+        if self._alerts_again:
+            cuts[0].alerts_again, self._alerts_again = self.outbox.alerts(), False
+            cuts[0].body["aa"] = True  # an entry of its own, if need be: they need a version
         self._cut_freed(cuts)
         last = cuts[-1]
         bucket = self.now_ms // self._bucket_ms
@@ -269,6 +307,8 @@ class PartitionState(Fold):
             self.ids.rotate()
         if self._mark_news:
             last.body["rt"], last.body["rid"], self._mark_news = self.redis_through, self.redis_id, False
+        if self._delivered_news:
+            last.body["dt"], self._delivered_news = self.outbox.delivered_through, False
         self._journaled_position = self.position
         # Now, not when the entry has landed: by then a freed row may stand for another entity.
         for cut in cuts:
@@ -300,8 +340,8 @@ class PartitionState(Fold):
             batches.extend(freed_batch(self.partition, model, kind, cut.freed, at) for kind in model.kinds)
         cut.batches.extend(batch for batch in batches if batch is not None)
 
-    def landed(self, cut: Cut, version: str) -> list[ScoreBatch]:
-        """The journal holds `cut` as `version`: what of it may leave now.
+    def landed(self, cut: Cut, version: str) -> tuple[list[ScoreBatch], list[SentAlert]]:
+        """The journal holds `cut` as `version`: what of it may leave for Redis now.
 
         Nothing if Redis was lost since the cut, for all of it is told again. By then this may be a worker that was
         replaced long ago, and what it cut mustn't reach an empty Redis, where no newer version would refuse it.
@@ -309,10 +349,17 @@ class PartitionState(Fold):
         for judged in cut.judged:
             self.unacknowledged.add(version, judged.change.model, judged.change.rows.astype(np.int64))
         self.unacknowledged.add_freed(version, cut.freed)
+        self.outbox.add(version, cut.alerts)
         if cut.telling != self.telling:
             self._tell_freed_again()
-            return []
-        return [replace(batch, version=version) for batch in cut.batches]
+            self._alerts_again = len(self.outbox) > 0
+            return [], []
+        return [replace(batch, version=version) for batch in cut.batches], [*cut.alerts_again, *cut.alerts]
+
+    def delivered_all(self) -> None:
+        """Kafka has every alert that the journal holds."""
+        self.outbox.delivered(self.outbox.newest)
+        self._delivered_news = True
 
 
 _repeat_minus_one = repeat(-1)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from scorer.core.admission import Gate
 from scorer.core.benchmark import Summary
-from scorer.core.draft import Judged
 from scorer.core.events import Int64s
 from scorer.core.footing import Bases, Footing
+from scorer.core.judging import Judge, Judgement
 from scorer.core.model import Kind, Model
 from scorer.core.score import CellView, Floats, RawScorer
 from scorer.core.standing import State
@@ -33,9 +33,6 @@ SLICE_ROWS = 8_192
 
 NOBODY: Int64s = np.empty(0, np.int64)
 EVERYONE = ["all"]
-
-Judgement = tuple[int, Kind]
-"""What is judged: a model, by its code, for one kind of entities."""
 
 
 @dataclass(slots=True)
@@ -64,10 +61,9 @@ class ScoringPass:
         self._state = state
         self._gate = Gate(state.scoring.exclude_users, 0, 1)
         self._scorers: list[tuple[int, Model, RawScorer]] = []
-        self._models: dict[int, Model] = {}
+        self.judge = Judge(state)
         self._judgements: list[Judgement] = []
         self._bucket = -1
-        self._footing: dict[Judgement, Footing] = {}
         self._ageing = Walk(0)
         self._rejudging: dict[Judgement, Walk] = {}
         self._sweeping: dict[Judgement, int] = {}
@@ -85,18 +81,18 @@ class ScoringPass:
         self._scorers = [
             (codes[(model.name, model.hash)], model, RawScorer(model, types)) for model in self._state.scoring.models
         ]
-        self._models = {code: model for code, model, _ in self._scorers}
+        self.judge.bind({code: model for code, model, _ in self._scorers})
         self._judgements = [(code, kind) for code, model, _ in self._scorers for kind in model.kinds]
         self._bucket = -1
 
     def tell_again(self, code: int, rows: Int64s) -> None:
         """What readers have of some rows in a model may be lost: they are news, whatever their standing."""
-        roster, kinds = self._state.roster, [int(kind) for kind in self._models[code].kinds]
+        roster, kinds = self._state.roster, [int(kind) for kind in self.judge.models[code].kinds]
         rows = rows[roster.live[rows] & np.isin(roster.kind[rows], kinds)]
         if len(rows):
             self._state.models[code].again[rows] = True
             self._owe(code)
-            self._rejudge([(code, kind) for kind in self._models[code].kinds])
+            self._rejudge([(code, kind) for kind in self.judge.models[code].kinds])
 
     def _owe(self, code: int) -> None:
         """Until they are told, Redis has not everything, whatever it acknowledges."""
@@ -117,21 +113,25 @@ class ScoringPass:
         """Whether everyone's exact score was told, as of the last pass."""
         return not self.unfinished and not self._sweeping
 
-    def run(self, now_ms: int, bases: Bases, sweep_rows: int | None = None) -> Iterator[None]:
+    def run(
+        self, now_ms: int, bases: Bases, sweep_rows: int | None = None, *, rules_paused: bool = False
+    ) -> Iterator[None]:
         """One pass, a step at a time; it may be left after any step. Whoever has events after its start is left to
         the next pass.
 
-        `sweep_rows`: at most so many rows are told what can wait; None: nothing can.
+        `sweep_rows`: at most so many rows are told what can wait; None: nothing can. `rules_paused`: nobody is alerted.
         """
+        self.judge.paused = rules_paused
         self._begin(now_ms // (self._state.scoring.bucket_seconds * 1000), bases)
         everything = sweep_rows is None
         self.events_told = False
         for rows in _slices(np.flatnonzero(self._state.dirty[: len(self._state.roster)])):
             self._sum(rows)
             for judgement in self._judgements:
-                self._judge(judgement, rows, everything=True)
+                self.judge.judge(judgement, rows, everything=True)
             yield
         self.events_told = True
+        self._judge_due()
         yield from self._age(everything)
         yield from self._rejudge_all(everything)
         yield from self._sweep(2 * len(self._state.roster) if sweep_rows is None else sweep_rows)
@@ -144,10 +144,20 @@ class ScoringPass:
             self._close_buckets(bucket)
         for judgement in self._judgements:
             code, kind = judgement
-            before = self._footing.get(judgement)
-            self._footing[judgement] = Footing(bases.bases(self._models[code], kind, EVERYONE))
-            if not closes and self._footing[judgement].moved_since(before):
+            before = self.judge.footing.get(judgement)
+            footing = Footing(bases.bases(self.judge.models[code], kind, EVERYONE))
+            self.judge.footing[judgement] = footing
+            if not closes and footing.moved_since(before):
                 self._rejudge([judgement])
+        if self.judge.overlooked and not self.judge.paused:
+            self.judge.overlooked = False
+            self._rejudge([judgement for judgement, rules in self.judge.watching.items() if rules])
+
+    def _judge_due(self) -> None:
+        state, rows = self._state, self.judge.due()
+        rows = rows[~state.dirty[rows]]
+        for judgement in self._judgements if len(rows) else ():
+            self.judge.judge(judgement, rows, everything=True)
 
     def _rejudge(self, judgements: list[Judgement]) -> None:
         """From here on everyone is to be judged anew: at once what can't wait, by the sweep what can."""
@@ -163,7 +173,7 @@ class ScoringPass:
             if len(rows):
                 self._sum(rows)
             for judgement in self._judgements:
-                self._judge(judgement, rows, everything=everything, certainly=with_events)
+                self.judge.judge(judgement, rows, everything=everything, certainly=with_events)
             if self._ageing.done and self._ageing.told_all:
                 self._sweeping.clear()
             yield
@@ -172,7 +182,7 @@ class ScoringPass:
         while self._rejudging:
             judgement, walk = next(iter(self._rejudging.items()))
             if not walk.done:
-                self._judge(judgement, self._summed(*walk.step(everything)), everything=everything)
+                self.judge.judge(judgement, self._summed(*walk.step(everything)), everything=everything)
                 yield
             if walk.done and self._rejudging.get(judgement) is walk:
                 del self._rejudging[judgement]
@@ -187,7 +197,7 @@ class ScoringPass:
             first, stop = self._swept_to, min(self._swept_to + min(rows, SLICE_ROWS), len(self._state.roster))
             due = self._summed(first, stop)
             for judgement, left in list(self._sweeping.items()):
-                self._judge(judgement, due, everything=True)
+                self.judge.judge(judgement, due, everything=True)
                 if left > stop - first:
                     self._sweeping[judgement] = left - (stop - first)
                 else:
@@ -220,7 +230,7 @@ class ScoringPass:
         if not len(rows):
             return NOBODY
         held = np.unique(self._state.counts.of_rows(np.sort(rows)).rows)
-        rows = rows[~np.isin(rows, held)]
+        rows = rows[~np.isin(rows, held) & ~np.isin(rows, self._state.rules.held_rows())]
         self._excluded = self._excluded[: min(len(self._excluded), int(rows.min()) if len(rows) else 1 << 62)]
         return rows
 
@@ -289,38 +299,6 @@ class ScoringPass:
         for code, _, scorer in self._scorers:
             raw, active = scorer.score(view, self._bucket)
             state.models[code].raw[rows] = np.where(active, raw, np.nan)
-
-    def _judge(
-        self, judgement: Judgement, rows: Int64s, *, everything: bool, certainly: NDArray[np.bool_] | None = None
-    ) -> None:
-        """Bring the standings of one kind's rows up to date; what is news goes into the draft.
-
-        Unless `everything` that is news is told, what can wait does, but not of rows that are `certainly` told.
-        """
-        code, kind = judgement
-        state, model, footing = self._state, self._models[code], self._footing[judgement]
-        held = state.models[code]
-        if self._waits(judgement):
-            return
-        of_kind = state.roster.kind[rows] == kind
-        rows = rows[of_kind]
-        ground = footing.under(np.zeros(len(rows), np.int64))
-        change = held.standing.judge(code, model, rows, held.raw[rows], ground)
-        again = held.again[rows]
-        news = held.standing.differs(change) | again
-        if not everything:
-            at_once = held.standing.urgent(change) | again
-            news &= at_once if certainly is None else at_once | certainly[of_kind]
-        if not news.any():
-            return
-        change = change.take(news)
-        held.again[change.rows] = False
-        held.standing.apply(change)
-        state.draft.add_judged(Judged(change, model, kind, ground.take(news), state.now_ms / 1000))
-
-    def _waits(self, judgement: Judgement) -> bool:
-        """Whether readers keep what they have of a model that was changed: it has no benchmark yet."""
-        return self._state.models[judgement[0]].replaces and not self._footing[judgement].computed
 
 
 def _slices(rows: Int64s) -> Iterator[Int64s]:

@@ -1,11 +1,13 @@
 """The whole fold as bodies of snapshot parts, and back. Each body is complete in itself and under 900 KB."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
 
+from scorer.core.alert_columns import RuleChange, pack_rule_change
+from scorer.core.band_hold import HoldChange
 from scorer.core.columns import pack_standing, unpack_standing
 from scorer.core.dedupe import Hashes
 from scorer.core.draft import Accounts, Users, pack_accounts, pack_users, unpack_accounts, unpack_users
@@ -14,13 +16,13 @@ from scorer.core.fold import Fold
 from scorer.core.roster import EntityKey
 from scorer.core.runs import Run
 from scorer.core.standing import StandingChange
-from scorer.core.unacknowledged import Unacknowledged
 
 Item = TypeVar("Item")
 
 PART_BYTES = 700_000
 _CELLS = PART_BYTES // 16
 _HASHES = PART_BYTES // 8
+_SIDES = PART_BYTES // 48
 _STANDINGS = PART_BYTES // StandingChange.ROW_BYTES
 
 
@@ -40,16 +42,22 @@ def freeze(fold: Fold) -> Iterator[dict[str, Any]]:
         "em": fold.event_ms,
         "rt": fold.redis_through,
         "rid": fold.redis_id,
+        "rl": fold.rules.packed(),
     }
     standings = [held.standing.of(code, rows) for code, held in fold.models.items()]
+    sides = [part for rule in fold.rules.states.values() for part in rule.columns().parts(_SIDES)]
+    holds = [(code, held.hold.columns()) for code, held in fold.models.items() if len(held.hold)]
     frozen = (list(roster.keys), roster.parent[rows], roster.last_ms[rows])
     rest = _bodies(rows, frozen, fold.counts.runs(), fold.ids.columns(), standings)
-    return chain(_first_bodies(head, list(fold.types), fold.unacknowledged), rest)
+    return chain(_first_bodies(head, list(fold.types), fold), _rule_bodies(sides, holds), rest)
 
 
-def _first_bodies(head: dict[str, Any], types: list[str], waiting: Unacknowledged) -> Iterator[dict[str, Any]]:
-    rows, freed = list(waiting.rows()), waiting.freed()
-    yield head
+def _first_bodies(head: dict[str, Any], types: list[str], fold: Fold) -> Iterator[dict[str, Any]]:
+    rows, freed = list(fold.unacknowledged.rows()), fold.unacknowledged.freed()
+    alerts = list(fold.outbox)
+    yield head | {"dt": fold.outbox.delivered_through}
+    for some_alerts in _by_size(alerts, lambda item: len(item[1][0]) + len(item[1][1])):
+        yield {"ob": [[version, *alert] for version, alert in some_alerts]}
     for names in _by_size(types, len):
         yield {"ty": names}
     for keys in _by_size(freed, lambda item: sum(len(text or "") for text in item[1])):
@@ -57,6 +65,14 @@ def _first_bodies(head: dict[str, Any], types: list[str], waiting: Unacknowledge
     for version, code, of_model in rows:
         for part in _cut(len(of_model), _HASHES):
             yield {"ur": [version, code, of_model[part].astype("<i8").tobytes()]}
+
+
+def _rule_bodies(sides: Iterable[RuleChange], holds: Iterable[tuple[int, HoldChange]]) -> Iterator[dict[str, Any]]:
+    for change in sides:
+        yield {"rs": [pack_rule_change(change)]}
+    for code, hold in holds:
+        for part in hold.parts(_SIDES):
+            yield {"bh": [code, part.pack()]}
 
 
 def _bodies(
@@ -141,6 +157,12 @@ def load(fold: Fold, body: dict[str, Any]) -> None:
     for packed in body.get("st", ()):
         change = unpack_standing(packed)
         fold.models[change.model].standing.apply(change)
+    fold.rules.restore(body.get("rs", ()))
+    if "bh" in body:
+        code, packed = body["bh"]
+        fold.models[code].hold.apply(HoldChange.unpack(packed))
+    for version, key, value in body.get("ob", ()):
+        fold.outbox.add(version, [(key, value)])
     if "ur" in body:
         version, code, rows = body["ur"]
         fold.unacknowledged.add(version, code, np.frombuffer(rows, "<i8"))
@@ -151,4 +173,7 @@ def _load_head(fold: Fold, body: dict[str, Any]) -> None:
     fold.put_in_force(body["mo"])
     fold.now_ms, fold.event_ms = body["now"], body["em"]
     fold.redis_through, fold.redis_id = body["rt"], body["rid"]
+    fold.rules.load(body["rl"])
+    fold.outbox.delivered(body["dt"])
+    fold.outbox.acknowledged(body["rt"])
     fold.roster.reserve(body["rows"])

@@ -3,6 +3,7 @@
 Standing changes at a scoring pass and is journaled with it. Columns are indexed by row; codes stand in the journal.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import IntEnum
 
@@ -36,6 +37,9 @@ def band_name(code: int, model: Model) -> str | None:
     if code == NO_BAND:
         return None
     return INACTIVE_BAND if code == INACTIVE_CODE else model.bands[code].name
+
+
+Hold = Callable[[Int64s, NDArray[np.int8], NDArray[np.int8]], NDArray[np.int8]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,13 @@ class Standing:
         columns = {name: getattr(self, name)[rows] for name in self.COLUMNS}
         return StandingChange(model, rows.astype(np.int32), **columns)
 
-    def judge(self, code: int, model: Model, rows: Int64s, raw: Floats, ground: Ground) -> StandingChange:
-        """The standings that `rows` now have; `raw` is nan where there is no activity in the window."""
+    def judge(
+        self, code: int, model: Model, rows: Int64s, raw: Floats, ground: Ground, hold: Hold | None = None
+    ) -> StandingChange:
+        """The standings that `rows` now have; `raw` is nan where there is no activity in the window.
+
+        `hold` has a say in bands: (rows, before, wanted) -> bands.
+        """
         inactive = np.isnan(raw)
         raw = np.where(inactive, 0.0, raw)
         state = np.full(len(rows), State.SCORED, np.int8)
@@ -111,6 +120,8 @@ class Standing:
         before = self.band[rows]
         band = next_bands(before, score, model.bands, model.margin)
         band[inactive] = INACTIVE_CODE
+        if hold is not None:
+            band = hold(rows, before, band)
         moved = (band != before) & (before != NO_BAND)
         previous = np.where(moved, before, self.previous[rows])
         return StandingChange(code, rows.astype(np.int32), score, raw, ground.version, band, previous, state)

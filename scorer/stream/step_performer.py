@@ -68,9 +68,13 @@ class StepPerformer:
                 place.metrics.journal_bytes.inc(len(value))
                 self._check_clock(landed.timestamp_ms, began_ms)
                 return steps.Landed(landed.offset, landed.timestamp_ms)
-            case steps.Publish(batches):
+            case steps.Publish(version, batches, alerts):
                 for batch in batches:
                     place.scores.submit(batch)
+                if alerts:
+                    place.scores.submit_alerts(self.partition, version, [alert for _, alert in alerts])
+            case steps.SendAlerts(alerts):
+                await place.alerts.write(alerts)
             case steps.SendDeadLetters(letters):
                 await place.letters.write(letters)
             case steps.Commit(position):

@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from scorer.core import snapshot
 from scorer.core.draft import Cut
+from scorer.core.fold import Fold
 from scorer.core.journal.ledger import Ledger
 from scorer.core.journal.owner import Owner
 from scorer.core.journal.records import Claim, JournalError, Part, encode
@@ -28,9 +29,10 @@ class _NoGapRule(Owner):
 
 class _OutputsFirst(Owner):
     def _append_cut(self, state: PartitionState, cut: Cut) -> Steps:
-        batches = state.landed(cut, version(self.ledger.epoch, self.ledger.number + 1))
-        if batches:
-            yield Publish(batches)
+        early = version(self.ledger.epoch, self.ledger.number + 1)
+        batches, alerts = state.landed(cut, early)
+        if batches or alerts:
+            yield Publish(early, batches, alerts)
         return (yield from self._append(cut.body))
 
 
@@ -110,8 +112,9 @@ def _every_claim_has_a_seed(ledger: Ledger, claim: Claim, timestamp_ms: int) -> 
 _first_bodies = snapshot._first_bodies
 
 
-def _without_who_waits(head: dict[str, Any], types: list[str], waiting: Unacknowledged) -> Iterator[dict[str, Any]]:
-    return _first_bodies(head, types, Unacknowledged())
+def _without_who_waits(head: dict[str, Any], types: list[str], fold: Fold) -> Iterator[dict[str, Any]]:
+    with patch.object(fold, "unacknowledged", Unacknowledged()):
+        return iter(list(_first_bodies(head, types, fold)))
 
 
 FAULTS: dict[str, Fault] = {

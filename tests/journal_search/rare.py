@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 from scorer.core.draft import Cut
+from scorer.core.outbox import SentAlert
 from scorer.core.partition import PartitionState
 from scorer.core.publish import ScoreBatch
 from scorer.core.scoring_pass import ScoringPass
@@ -85,7 +86,7 @@ def flush_lands_unheard_of(world: World, worker: Worker) -> None:
 _landed = PartitionState.landed
 
 
-def _tell_whatever_was_cut(state: PartitionState, cut: Cut, version: str) -> list[ScoreBatch]:
+def _tell_whatever_was_cut(state: PartitionState, cut: Cut, version: str) -> tuple[list[ScoreBatch], list[SentAlert]]:
     cut.telling = state.telling
     return _landed(state, cut, version)
 

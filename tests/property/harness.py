@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from scorer.core.alerts import RuleState
 from scorer.core.benchmark import Benchmarks, Summaries, merge
 from scorer.core.decode.native import decode
 from scorer.core.journal.owner import Identity, Owner
@@ -26,12 +27,14 @@ from scorer.core.journal.steps import (
     Publish,
     Read,
     ResolveStart,
+    SendAlerts,
     SendDeadLetters,
     Steps,
     Trim,
     Trimmed,
 )
 from scorer.core.model import Kind, Scoring
+from scorer.core.outbox import SentAlert
 from scorer.core.partition import PartitionState
 from scorer.core.publish import ScoreBatch
 from scorer.core.roster import entity_id
@@ -90,6 +93,13 @@ class Redis:
         self.versions: dict[str, str] = {}
         self.documents: dict[str, Document] = {}
         self.written: list[tuple[str, str]] = []
+        self.alerts: list[SentAlert] = []
+
+    def take(self, what: "ScoreBatch | Alerts") -> None:
+        if isinstance(what, Alerts):
+            self.alerts.extend(what.alerts)
+        else:
+            self.write(what)
 
     def write(self, batch: ScoreBatch) -> None:
         for at in range(len(batch)):
@@ -111,6 +121,14 @@ def _or_none(value: np.float64) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
+@dataclass(frozen=True)
+class Alerts:
+    """Alerts on their way to Redis."""
+
+    version: str
+    alerts: list[SentAlert]
+
+
 @dataclass
 class Home:
     """What outlives a partition's worker, and the worker. `applied_at`: the clock when an offset was last applied."""
@@ -123,7 +141,7 @@ class Home:
     committed: int | None = None
     through: str = ""
     owner: Owner | None = None
-    queue: list[ScoreBatch] = field(default_factory=list)
+    queue: "list[ScoreBatch | Alerts]" = field(default_factory=list)
 
     @property
     def state(self) -> PartitionState:
@@ -152,6 +170,7 @@ class World:
         sweep_rows: int | None = None,
     ) -> None:
         self.sweep_rows = sweep_rows
+        self.alerts_in_kafka: list[SentAlert] = []
         self.scoring = scoring
         self.now_ms = now_ms
         self.dedupe_ids = dedupe_ids
@@ -222,11 +241,18 @@ class World:
         assert sum(applied.outcomes.values()) == len(columns)
 
     def score(
-        self, home: Home, between: Sequence[int] = (), sweep_rows: int | None = None, steps: int | None = None
+        self,
+        home: Home,
+        between: Sequence[int] = (),
+        sweep_rows: int | None = None,
+        steps: int | None = None,
+        *,
+        rules_paused: bool = False,
     ) -> None:
         """A scoring pass, or the first `steps` of one; after its n-th step `between[n]` records are applied."""
         applying = iter(between)
-        for _ in islice(home.state.score(self.now_ms, self.benchmarks, sweep_rows), steps):
+        run = home.state.score(self.now_ms, self.benchmarks, sweep_rows, rules_paused=rules_paused)
+        for _ in islice(run, steps):
             self.apply(home, next(applying, 0))
 
     def flush(self, home: Home, crash_at: int | None = None, between: Sequence[int] = ()) -> bool:
@@ -269,8 +295,13 @@ class World:
                 return True
             case SendDeadLetters(letters):
                 home.refused.update(letters)
-            case Publish(batches):
+            case Publish(version, batches, alerts):
+                assert all(batch.version == version for batch in batches)
                 home.queue.extend(batches)
+                if alerts:
+                    home.queue.append(Alerts(version, alerts))
+            case SendAlerts(alerts):
+                self.alerts_in_kafka.extend(alerts)
             case Commit(position):
                 home.committed = position
             case Trim(before):
@@ -284,7 +315,7 @@ class World:
     def redis_takes(self, home: Home, batches: int) -> None:
         """Redis writes the next batches, and says so."""
         for batch in home.queue[:batches]:
-            self.redis.write(batch)
+            self.redis.take(batch)
             home.through = batch.version
         del home.queue[:batches]
         if home.queue and home.queue[0].version <= home.through:
@@ -388,7 +419,15 @@ def fold_of(state: PartitionState) -> dict[str, Any]:
             )
             for code, held in state.models.items()
         },
+        "rules": (state.rules.packed(), {code: _sides(rule) for code, rule in state.rules.states.items()}),
+        "holds": {code: held.hold.columns().pack() for code, held in state.models.items()},
+        "outbox": (list(state.outbox), state.outbox.delivered_through),
         "redis": (state.redis_through, state.redis_id),
         "waiting": {(v, m, row) for v, m, rows in state.unacknowledged.rows() for row in rows.tolist()},
         "waiting_freed": sorted(map(str, state.unacknowledged.freed())),
     }
+
+
+def _sides(rule: RuleState) -> tuple[list[int], list[int], bytes]:
+    columns = rule.columns()
+    return columns.rows.tolist(), columns.side.tolist(), columns.entries.tobytes()

@@ -1,13 +1,18 @@
 """Whatever comes, in whatever chunks, with whatever crashes: the partitions end where a naive recount does."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from scorer.core.alert_columns import OPEN
+from scorer.core.alert_documents import alert_id
+from scorer.core.alert_rules import Rule, When
 from scorer.core.model import Band, BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from scorer.core.outbox import SentAlert
+from scorer.core.roster import entity_id
 from tests.oracle import compare
 from tests.property.harness import REDIS, Home, World, fold_of, small_steps
 
@@ -52,12 +57,33 @@ def models(draw: st.DrawFn, name: str) -> Model:
 
 
 @st.composite
+def rules(draw: st.DrawFn, name: str, model: Model) -> Rule:
+    when = draw(st.sampled_from(When))
+    return Rule(
+        name,
+        model.name,
+        draw(st.sampled_from(model.kinds)),
+        when,
+        None if when is When.BAND_CHANGED else draw(st.sampled_from([7.7, 33.3, 81.9])),
+        draw(st.sampled_from([(), ("low",), ("best", "inactive")])) if when is When.BAND_CHANGED else (),
+        draw(st.sampled_from([0, 0, 1_000_000, 100_000_000])),
+        margin=model.margin,
+        hold_ms=model.hold_ms,
+        model_bands=tuple(band.name for band in model.bands),
+        model_hash=model.hash,
+    )
+
+
+@st.composite
 def scorings(draw: st.DrawFn) -> Scoring:
+    scored = tuple(draw(models(name)) for name in draw(st.sampled_from([("one",), ("one", "two")])))
+    watched = draw(st.lists(st.sampled_from(scored), max_size=2))
     return Scoring(
         draw(st.sampled_from(BUCKETS_SECONDS)),
         TYPES,
-        tuple(draw(models(name)) for name in draw(st.sampled_from([("one",), ("one", "two")]))),
+        scored,
         draw(st.sampled_from([(), ("bot-*",), ("*%", "v")])),
+        tuple(draw(rules(f"rule-{number}", model)) for number, model in enumerate(watched)),
     )
 
 
@@ -106,8 +132,10 @@ def apply(world: World, at: int, records: int, overlap: int) -> None:
     world.apply(at_home(world, at), records, overlap)
 
 
-def score(world: World, at: int, between: list[int], sweep_rows: int | None, steps: int | None) -> None:
-    world.score(at_home(world, at), between, sweep_rows=sweep_rows, steps=steps)
+def score(
+    world: World, at: int, between: list[int], sweep_rows: int | None, steps: int | None, rules_paused: bool
+) -> None:
+    world.score(at_home(world, at), between, sweep_rows=sweep_rows, steps=steps, rules_paused=rules_paused)
 
 
 def flush(world: World, at: int, crash_at: int | None, between: list[int]) -> None:
@@ -142,7 +170,7 @@ def work(
         world.redis_takes(home, batches)
         return
     for batch in home.queue[:batches]:
-        world.redis.write(batch)
+        world.redis.take(batch)
     world.crash(home)
 
 
@@ -185,6 +213,7 @@ ops = st.one_of(
         between=betweens,
         sweep_rows=st.none() | st.integers(0, 6),
         steps=st.none() | st.integers(0, 4),
+        rules_paused=st.booleans(),
     ),
     op(flush, at=where, crash_at=crashes, between=betweens),
     op(flush, at=where, crash_at=st.none(), between=betweens),
@@ -230,9 +259,41 @@ def test_partitions_end_where_a_naive_recount_does(
         (basis,) = world.benchmarks.bases(of, Kind[kind.upper()], ["all"])
         assert basis.population == population
         assert (basis.benchmark is None) == (raw is None)
+    check_alerts(world)
     for home in world.homes:
         assert oracle_refusals(world, home) <= home.refused
         assert home.committed is None or home.committed <= (home.state.position or 0)
+
+
+def check_alerts(world: World) -> None:
+    """None is lost, doubled but with its id, or orphaned: what fired and didn't resolve is open."""
+    told = [{name: alert[name] for name in ("id", "state")} for alert in alerts_of(world.alerts_in_kafka)]
+    in_kafka, in_redis = (
+        {(alert["id"], alert["state"]) for alert in alerts_of(sent)}
+        for sent in (world.alerts_in_kafka, world.redis.alerts)
+    )
+    assert in_kafka == in_redis
+    fired, resolved = ({id_ for id_, state in in_kafka if state == wanted} for wanted in ("fired", "resolved"))
+    assert resolved <= fired
+    for id_ in resolved:
+        states = [alert["state"] for alert in told if alert["id"] == id_]
+        assert states[0] == "fired"
+        assert states[-1] == "resolved"
+    assert fired - resolved == {id_ for home in world.homes for id_ in open_alerts(home)}
+
+
+def alerts_of(sent: list[SentAlert]) -> list[dict[str, object]]:
+    return [json.loads(alert) for _, alert in sent]
+
+
+def open_alerts(home: Home) -> Iterator[str]:
+    """The ids of the alerts that are open by the partition's state."""
+    for held in home.state.rules.states.values():
+        rule, entries = held.rule, held.columns().entries
+        for row, flags, episode in zip(entries["row"], entries["flags"], entries["episode"], strict=True):
+            key = home.state.roster.keys[row]
+            if flags & OPEN and key is not None:
+                yield alert_id("scorer", rule.model, rule.name, rule.kind, entity_id(key), int(episode))
 
 
 def oracle_refusals(world: World, home: Home) -> set[int]:
@@ -260,6 +321,7 @@ def test_a_restore_brings_back_what_was_live(
             world.scoring = replace(other, bucket_seconds=scoring.bucket_seconds)
             world.restart(home)
             run(world, [], data.draw(few_ops))
+        check_alerts(world)
         live = fold_of(home.state)
         world.crash(home)
         assert world.own(home)

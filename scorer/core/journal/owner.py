@@ -22,6 +22,7 @@ from scorer.core.journal.steps import (
     Publish,
     Read,
     ResolveStart,
+    SendAlerts,
     SendDeadLetters,
     Steps,
     Trim,
@@ -100,6 +101,9 @@ class Owner:
         frozen = freeze(state) if cuts and self._snapshot_due() else None
         if letters:
             yield SendDeadLetters(letters)
+        if waiting := state.outbox.undelivered():  # a worker before this one may not have come to it
+            yield SendAlerts(waiting)
+            state.delivered_all()
         for cut in cuts:
             if not (yield from self._append_cut(state, cut)):
                 return False
@@ -188,9 +192,12 @@ class Owner:
     def _append_cut(self, state: PartitionState, cut: Cut) -> Steps:
         if not (yield from self._append(cut.body)):
             return False
-        batches = state.landed(cut, self.last_version)
-        if batches:
-            yield Publish(batches)
+        batches, alerts = state.landed(cut, self.last_version)
+        if batches or alerts:
+            yield Publish(self.last_version, batches, alerts)
+        if cut.alerts:
+            yield SendAlerts(cut.alerts)
+            state.delivered_all()
         return True
 
     def _append(self, body: dict[str, Any]) -> Steps:

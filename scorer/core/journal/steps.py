@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
+from scorer.core.outbox import SentAlert
 from scorer.core.publish import ScoreBatch
 
 
@@ -60,10 +61,19 @@ class SendDeadLetters:
 
 
 @dataclass(frozen=True, slots=True)
-class Publish:
-    """Hand changed scores to Redis; they may arrive later."""
+class SendAlerts:
+    """Send alerts to Kafka, awaited."""
 
+    alerts: list[SentAlert]
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Hand changed scores, and alerts, to Redis, all of one version; they may arrive later."""
+
+    version: str
     batches: list[ScoreBatch]
+    alerts: list[SentAlert]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +90,5 @@ class Trim:
     before: int
 
 
-Step = Append | Bounds | Read | ResolveStart | MayClaim | SendDeadLetters | Publish | Commit | Trim
+Step = Append | Bounds | Read | ResolveStart | MayClaim | SendDeadLetters | SendAlerts | Publish | Commit | Trim
 Steps = Generator[Step, Any, bool]

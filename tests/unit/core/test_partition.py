@@ -53,6 +53,7 @@ class Partition:
         self.offset = 0
         self.told: dict[str, Told] = {}
         self.batches: list[ScoreBatch] = []
+        self.alerts: list[dict[str, object]] = []
         self.state = self.restored()
 
     def restored(self) -> PartitionState:
@@ -88,7 +89,9 @@ class Partition:
         told: dict[str, Told] = {}
         for cut in cuts:
             self.entries.append(cut.body)
-            for batch in self.state.landed(cut, version(1, len(self.entries))):
+            batches, alerts = self.state.landed(cut, version(1, len(self.entries)))
+            self.alerts += [json.loads(alert) for _, alert in alerts]
+            for batch in batches:
                 self.batches.append(batch)
                 for at, entity in enumerate(batch.entity_id):
                     key = f"{batch.model}:{Kind(batch.kind[at]).label}:{entity}"
