@@ -48,6 +48,7 @@ class Writer:
         self._benchmarks_due: set[str] = set()
         self.run_id: str | None = None
         self.refused = 0
+        self._not_live = ""
 
     def note_benchmark(self, key: str, value: str) -> None:
         self._benchmarks[key] = value
@@ -81,12 +82,22 @@ class Writer:
 
     async def _write(self, portion: Portion) -> None:
         freed = [at + 1 for at in portion.freed]
-        self.refused += await self.link.run(WRITE, portion.keys, [*portion.values, FREED_SECONDS, *freed])
+        arguments: list[str | int] = [*portion.values, self._namespace, FREED_SECONDS, *freed]
+        refused, not_live = await self.link.run(WRITE, portion.keys, arguments)
+        self.refused += refused
         self.backlog.confirm(portion)
+        self._note_live(not_live.decode())
         if portion.accounts and not self._ranking:
             self._rank_at = _now() + self._ranking_seconds
         for key, account in portion.accounts.items():
             self._ranking.add(key, account)
+
+    def _note_live(self, problem: str) -> None:
+        """Who may write scores and not publish them gets on without the live channel, told once."""
+        if problem != self._not_live:
+            self._not_live = problem
+            if problem:
+                _log.warning("redis takes the scores, but they can't be heard live", error=problem)
 
     async def _write_ranking(self) -> None:
         label = Kind.ACCOUNT.label
