@@ -11,6 +11,9 @@ from functools import cached_property
 
 from scorer.sinks.score_json import VERSION_AT
 
+ALERTS_KEPT = 100_000
+"""Of the stream of alerts, or some more: Redis trims it by whole nodes."""
+
 
 @dataclass(frozen=True)
 class Script:
@@ -102,6 +105,14 @@ for i = 2, #KEYS do
 end
 if #add > 0 then redis.call('ZADD', KEYS[1], unpack(add)) end
 if #remove > 0 then redis.call('ZREM', KEYS[1], unpack(remove)) end
+""")
+
+ALERT = Script(f"""
+-- KEYS: the stream; ARGV: of each alert the object, its id, rule and state.
+for i = 1, #ARGV, 4 do
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', {ALERTS_KEPT}, '*',
+    'alert', ARGV[i], 'id', ARGV[i + 1], 'rule', ARGV[i + 2], 'state', ARGV[i + 3])
+end
 """)
 
 WRITTEN, REFUSED, VANISHED = 1, 0, -1

@@ -519,6 +519,134 @@ def test_a_benchmark_is_refused_only_if_older_by_version_and_by_time(url: str, r
     run(scenario())
 
 
+# ---- alerts
+
+
+def alert(entity: str, number: int, state: str = "fired") -> bytes:
+    said = {"id": f"churn:{entity}:{number}", "rule": "churn", "state": state, "entity": entity, "why": "Łódź \\ 1/3"}
+    return json.dumps(said, ensure_ascii=False).encode()
+
+
+def alerts_in(redis: Redis) -> list[dict[str, str]]:
+    entries: Any = redis.xrange("ns:alerts")
+    return [fields for _, fields in entries]
+
+
+def test_alerts_stand_in_the_stream_in_order_beside_what_they_are_filtered_by(url: str, redis: Redis) -> None:
+    many = [alert(f"acme/{i % 7}", i, "resolved" if i % 2 else "fired") for i in range(1000)]
+
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            sink.submit(batch({"a": 1.0}, 1))
+            sink.submit_alerts(0, at(1), many[:300])
+            sink.submit_alerts(0, at(2), many[300:])
+            await until(lambda: sink.acknowledged(0) == at(2))
+            assert len(alerts_in(redis)) == 1000
+
+    run(scenario())
+    for raw, fields in zip(many, alerts_in(redis), strict=True):
+        said = json.loads(raw)
+        assert fields == {"alert": raw.decode(), "id": said["id"], "rule": "churn", "state": said["state"]}
+
+
+def test_the_stream_keeps_about_a_hundred_thousand_alerts(url: str, redis: Redis) -> None:
+    with redis.pipeline() as pipeline:
+        for _ in range(101_000):
+            pipeline.xadd("ns:alerts", {"alert": "{}"})
+        pipeline.execute()
+
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            sink.submit_alerts(0, at(1), [alert("a", i) for i in range(200)])
+            await until(lambda: sink.acknowledged(0) == at(1))
+
+    run(scenario())
+    assert 100_000 <= redis.xlen("ns:alerts") < 101_000
+    assert alerts_in(redis)[-1]["id"] == "churn:a:199"
+
+
+def test_a_version_is_not_acknowledged_before_its_alerts_are_in_the_stream(redis_server: RedisServer) -> None:
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        redis.set("ns:alerts", "not a stream")
+
+        async def scenario() -> None:
+            async with sink_of(redis_server.url) as sink:
+                await write(sink, batch({"a": 1.0}, 1))
+                sink.submit(batch({"a": 2.0}, 2))
+                sink.submit_alerts(0, at(2), [alert("a", 1)])
+                sink.submit(batch({"a": 3.0}, 3))
+                await until(lambda: sink.problem)
+                await asyncio.sleep(0.3)
+                assert sink.acknowledged(0) == at(1)
+                redis.delete("ns:alerts")
+                await until(lambda: sink.acknowledged(0) == at(3))
+
+        run(scenario())
+        assert [each["id"] for each in alerts_in(redis)] == ["churn:a:1"]
+
+
+def test_while_redis_does_not_answer_alerts_wait_and_none_is_lost(redis_server: RedisServer) -> None:
+    async def scenario() -> None:
+        async with sink_of(redis_server.url) as sink:
+            await write(sink, batch({"a": 1.0}, 1))
+            redis_server.pause()
+            for number in range(2, 60):
+                sink.submit(batch({"a": float(number)}, number))
+                sink.submit_alerts(0, at(number), [alert("a", number), alert("b", number)])
+                await asyncio.sleep(0.01)
+            assert sink.acknowledged(0) == at(1)
+            redis_server.resume()
+            await until(lambda: sink.acknowledged(0) == at(59))
+
+    run(scenario())
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        found = [each["id"] for each in alerts_in(redis)]
+    assert list(dict.fromkeys(found)) == [f"churn:{entity}:{number}" for number in range(2, 60) for entity in "ab"]
+
+
+def test_alerts_not_acknowledged_by_a_redis_that_came_back_empty_are_submitted_again(redis_server: RedisServer) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(redis_server.url, told) as sink:
+            beat(sink, 1)
+            await write(sink, batch({"a": 1.0}, 1))
+            redis_server.stop()
+            sink.submit_alerts(0, at(2), [alert("a", 2)])
+            await until(lambda: sink.problem)
+            redis_server.restart()
+            await until(lambda: told.lost)
+            assert sink.acknowledged(0) == ""
+            sink.submit_alerts(0, at(2), [alert("a", 2)])
+            sink.submit(batch({"a": 1.0}, 3))
+            sink.submit_alerts(0, at(3), [alert("a", 3)])
+            sink.refilled(0)
+            await until(lambda: sink.acknowledged(0) == at(3))
+
+    run(scenario())
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        assert list(dict.fromkeys(each["id"] for each in alerts_in(redis))) == ["churn:a:2", "churn:a:3"]
+
+
+def test_alerts_of_a_partition_that_went_elsewhere_are_its_new_owners(redis_server: RedisServer) -> None:
+    async def scenario() -> None:
+        redis_server.stop()
+        async with sink_of(redis_server.url) as sink:
+            sink.submit_alerts(2, at(1), [alert("under way", 1)])
+            await until(lambda: sink.problem)
+            sink.submit_alerts(0, at(1), [alert("a", 1)])
+            sink.submit_alerts(1, at(1), [alert("b", 1)])
+            await asyncio.sleep(0.2)
+            sink.submit_alerts(0, at(2), [alert("a", 2)])
+            sink.forget(0)
+            redis_server.restart()
+            await until(lambda: sink.acknowledged(1) == at(1))
+
+    run(scenario())
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        assert [each["id"] for each in alerts_in(redis)] == ["churn:under way:1", "churn:b:1"]
+
+
 # ---- the live channel
 
 
