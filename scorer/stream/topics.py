@@ -20,6 +20,7 @@ from scorer.stream.topic_rules import (
     Findings,
     FoundTopic,
     TopicPlan,
+    alert_plan,
     check,
     compacted_plan,
     dead_letter_plan,
@@ -39,11 +40,12 @@ class TopicNames:
     journal: str
     summaries: str
     benchmarks: str
+    alerts: str
     dead_letters: str
 
     @staticmethod
     def of(namespace: str, input_topic: str) -> "TopicNames":
-        ours = (f"{namespace}-{each}" for each in ("journal", "summaries", "benchmarks", "dead-letters"))
+        ours = (f"{namespace}-{each}" for each in ("journal", "summaries", "benchmarks", "alerts", "dead-letters"))
         return TopicNames(input_topic, *ours)
 
 
@@ -88,6 +90,7 @@ async def _ensure(admin: "_Admin", names: TopicNames, partitions: int, replicati
         journal_plan(names.journal, source.partitions),
         compacted_plan(names.summaries),
         compacted_plan(names.benchmarks),
+        alert_plan(names.alerts, source.partitions),
         dead_letter_plan(names.dead_letters, source.partitions, input_bytes),
     ]
     created = set()
