@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
-from scorer.sinks.score_json import VERSION_AT
+from scorer.sinks.score_json import OPENING, VERSION_AT
 
 ALERTS_KEPT = 100_000
 """Of the stream of alerts, or some more: Redis trims it by whole nodes."""
@@ -92,7 +92,7 @@ return {{count, publish(argv[#keys + 1], pairs)}}
 
 RANK = Script("""
 -- KEYS: the sorted set, then score keys; ARGV: their members. Ranks by what is stored, whoever wrote it; who has no
--- score, or is freed (only those have a time to live), leaves.
+-- score, or is freed (only those have a time to live), leaves. Returns how many left.
 local add, remove = {}, {}
 for i = 2, #KEYS do
   local member, value = ARGV[i - 1], redis.call('GET', KEYS[i])
@@ -104,7 +104,21 @@ for i = 2, #KEYS do
   end
 end
 if #add > 0 then redis.call('ZADD', KEYS[1], unpack(add)) end
-if #remove > 0 then redis.call('ZREM', KEYS[1], unpack(remove)) end
+return #remove > 0 and redis.call('ZREM', KEYS[1], unpack(remove)) or 0
+""")
+
+SWEEP = Script(f"""{_VERSION}
+-- KEYS; ARGV: of each the versions that stay, newer than the first, at most the second. Deletes the others, and what is
+-- no score; what has a time to live is left to it. Returns how many were deleted.
+local stored, deleted = redis.call('MGET', unpack(KEYS)), 0
+for i = 1, #KEYS do
+  local value = stored[i]
+  local of = value and string.find(value, '^{OPENING}%d+",') and version(value)
+  if not (of and ARGV[2 * i - 1] < of and of <= ARGV[2 * i]) and redis.call('PTTL', KEYS[i]) == -1 then
+    deleted = deleted + redis.call('DEL', KEYS[i])
+  end
+end
+return deleted
 """)
 
 ALERT = Script(f"""

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from scorer.stream.broker_answers import judge
-from scorer.stream.broker_errors import Refused, Unanswered, WrongTopic
+from scorer.stream.broker_errors import NoSuchTopic, Refused, Unanswered, WrongTopic
 from scorer.stream.broker_link import say_why
 from scorer.stream.connection import Connection
 from scorer.stream.patience import Patience
@@ -72,6 +72,19 @@ async def ensure_topics(
         return await _ensure(admin, names, partitions, replication_factor)
     finally:
         await admin.close()
+
+
+async def input_partitions(connection: Connection, topic: str, *, patience: float) -> int:
+    """How many partitions the input has; `patience` in seconds. Raises NoSuchTopic, Unreachable, Refused."""
+    admin = _Admin(connection, Patience(patience, connection.bootstrap))
+    try:
+        await admin.start()
+        there = await admin.partition_counts()
+    finally:
+        await admin.close()
+    if topic not in there:
+        raise NoSuchTopic(f"there is no topic {topic}: start a worker, which creates it, or create it yourself")
+    return there[topic]
 
 
 async def _ensure(admin: "_Admin", names: TopicNames, partitions: int, replication_factor: int) -> TopicFacts:
