@@ -15,6 +15,7 @@ import typer
 
 from scorer import scoring_file
 from scorer.core.model import Kind, Scoring
+from scorer.durations import parse_duration
 from scorer.logs import set_up_logs
 from scorer.setting_flags import BAD_USAGE, EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, end_bad_usage, flags
 from scorer.settings import Settings, SettingsError, load
@@ -140,6 +141,30 @@ def replay(
 
     set_up_logs(settings.log_format, settings.log_level)
     if not run_replay(settings, file, as_json=as_json):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+@flags((*KAFKA_SETTINGS, *REDIS_SETTINGS, "broker_patience", "namespace", "input_topic", "log_format", "log_level"))
+def resync(
+    settings: Settings,
+    timeout: Annotated[
+        str, typer.Option(help="Give up once nothing has been heard of the missing partitions for so long.")
+    ] = "5m",
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild Redis from the state of the workers, which must run: all is written again, what no state holds goes.
+
+    Scores can be read meanwhile. Exit status 1 if a partition has no worker; then no score is touched.
+    """
+    from scorer.resync_command import run_resync  # noqa: PLC0415
+
+    try:
+        patience = parse_duration(timeout)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--timeout") from error
+    set_up_logs(settings.log_format, settings.log_level)
+    if not run_resync(settings, patience, as_json=as_json):
         raise typer.Exit(FAILED)
 
 

@@ -32,6 +32,17 @@ def entity_id(key: EntityKey) -> str:
     return f"{_encoded(account)}/{user}"
 
 
+def record_key(kind: Kind, entity_id: str) -> str:
+    """The key that an entity's events have in the input: its account's id or, without one, the user's.
+
+    >>> [record_key(Kind.USER, "a%2Fb/u/1"), record_key(Kind.USER, "u%2F1"), record_key(Kind.ACCOUNT, "50%")]
+    ['a/b', 'u/1', '50%']
+    """
+    if kind is Kind.ACCOUNT:
+        return entity_id
+    return entity_id.partition("/")[0].replace("%2F", "/").replace("%25", "%")
+
+
 def _encoded(text: str) -> str:
     return text.replace("%", "%25").replace("/", "%2F") if "%" in text or "/" in text else text
 

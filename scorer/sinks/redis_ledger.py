@@ -1,7 +1,7 @@
 """Through which version each partition is confirmed by Redis. No I/O.
 
 Rule 1: a version is acknowledged when the last place (redis_backlog) of its last batch is written and the accounts
-        among it are ranked.
+        among it are ranked. What was noted of alerts is written before `written` is called.
 Rule 2: after a loss nothing is acknowledged until the owner has said that everything was submitted again.
 """
 
@@ -47,7 +47,7 @@ class Ledger:
         self.lost.add(partition)
 
     def submitted(self, partition: int, version: str) -> None:
-        """A version may come as several batches, one per model: it is whole with the last of them."""
+        """A version may come as several batches, one per model, and alerts: it is whole with the last of them."""
         versions = self._open.setdefault(partition, {})
         versions[version] = versions.get(version, 0) + 1
 

@@ -99,7 +99,7 @@ class RedisLink:
             return RedisRefused(f"SCORER_REDIS_URL={self.name} is a Redis Cluster, which is not yet supported")
         return None
 
-    async def run(self, script: Script, keys: Sequence[str], arguments: Iterable[str | int]) -> Any:
+    async def run(self, script: Script, keys: Sequence[str], arguments: Iterable[str | bytes | int]) -> Any:
         """Runs a script by its digest; loads it where it isn't known (a new server, SCRIPT FLUSH)."""
         try:
             return await self._execute("EVALSHA", script.sha, len(keys), *keys, *arguments)

@@ -1,15 +1,16 @@
-"""Scores, ranking, benchmarks and heartbeats in Redis (INTERFACES 6): a view of the state, never waited for.
+"""Scores, alerts, ranking, benchmarks and heartbeats in Redis (INTERFACES 6): a view of the state, never waited for.
 
 Rule 1: nobody waits for Redis. `submit`, `heartbeat` and `benchmark` only note; one task writes, in order.
 Rule 2: a partition's heartbeat is written before its scores, and marks that Redis holds them. A marker that vanished,
         or a server with another run id, means that Redis was emptied: the owner is told and submits everything again.
         Until it has, no heartbeat of the partition is written, so that a crash meanwhile can't hide the loss.
-Rule 3: `acknowledged` is the journal's mark: it never passes a version that isn't wholly in Redis, ranking included.
+Rule 3: `acknowledged` is the journal's mark: it never passes a version that isn't wholly in Redis, alerts and ranking
+        included.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
@@ -92,6 +93,7 @@ class RedisScores:
     def forget(self, partition: int) -> None:
         """The partition went elsewhere. What is rendered may still be written: versions keep it harmless."""
         self._writer.inbox.forget(partition)
+        self._writer.alerts.forget(partition)
         self._writer.ledger.forget(partition)
         self._writer.presence.forget(partition)
 
@@ -103,8 +105,16 @@ class RedisScores:
         self._writer.inbox.add(batch)
         self._work.set()
 
+    def submit_alerts(self, partition: int, version: str, alerts: Sequence[bytes]) -> None:
+        """Alerts of a version, each a JSON object with `id`, `rule` and `state`: without an await between them and the
+        version's batches. All of them come into the stream, in this order; one may come twice."""
+        self._writer.presence.meet(partition)
+        self._writer.ledger.submitted(partition, version)
+        self._writer.inbox.add_alerts(partition, version, alerts)
+        self._work.set()
+
     def refilled(self, partition: int) -> None:
-        """After `on_lost`: everything that the state holds has been submitted again."""
+        """After `on_lost`: all that the state holds and the alerts not acknowledged have been submitted again."""
         self._writer.inbox.end_refill(partition)
         self._work.set()
 

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 import structlog
 
 from scorer.core.model import Kind
+from scorer.sinks.redis_alerts import AlertQueue, stream_fields
 from scorer.sinks.redis_backlog import Backlog, Portion, Ranking
 from scorer.sinks.redis_inbox import Inbox
 from scorer.sinks.redis_ledger import Ledger
 from scorer.sinks.redis_link import RedisLink
 from scorer.sinks.redis_presence import Presence
-from scorer.sinks.redis_scripts import BEAT, BENCHMARK, RANK, WRITE
+from scorer.sinks.redis_scripts import ALERT, BEAT, BENCHMARK, RANK, WRITE
 
 ROWS_PER_CALL = 500
 """About 1.3 ms of the server and 0.6 ms of the worker's loop; Lua can't unpack more than some thousands."""
+
+ALERTS_PER_CALL = 200
 
 FREED_SECONDS = 30 * 86400
 
@@ -42,20 +45,22 @@ class Writer:
         self.ledger = Ledger()
         self.presence = Presence()
         self.backlog = Backlog()
+        self.alerts = AlertQueue()
         self._ranking = Ranking()
         self._rank_at = 0.0
         self._benchmarks: dict[str, str] = {}
         self._benchmarks_due: set[str] = set()
         self.run_id: str | None = None
         self.refused = 0
+        self._not_live = ""
 
     def note_benchmark(self, key: str, value: str) -> None:
         self._benchmarks[key] = value
         self._benchmarks_due.add(key)
 
     def render(self) -> None:
-        """Renders some of what was submitted; of each score only the newest is kept."""
-        self.inbox.render(ROWS_PER_CALL, self.backlog, self.ledger)
+        """Renders some of what was submitted; of each score only the newest is kept, of alerts each."""
+        self.inbox.render(ROWS_PER_CALL, self.backlog, self.alerts, self.ledger)
 
     async def round(self, last: bool) -> bool:
         """Writes what is due; returns whether there is more to be written now. With `last` the ranking is due, too.
@@ -65,6 +70,7 @@ class Writer:
             self._compare(self.run_id)
         await self._write_beats()
         await self._write_benchmarks()
+        await self._write_alerts()  # before their versions count as written
         if self.backlog:
             await self._write(self.backlog.portion(ROWS_PER_CALL))
         for partition, version in self.ledger.written(self.backlog.written):
@@ -79,14 +85,30 @@ class Writer:
         """How long the ranking may still wait; None when it is up to date."""
         return max(self._rank_at - _now(), 0.0) if self._ranking else None
 
+    async def _write_alerts(self) -> None:
+        while self.alerts:
+            fields = stream_fields(self.alerts.portion(ALERTS_PER_CALL))
+            await self.link.run(ALERT, [f"{self._namespace}:alerts"], fields)
+            self.alerts.confirm()
+
     async def _write(self, portion: Portion) -> None:
         freed = [at + 1 for at in portion.freed]
-        self.refused += await self.link.run(WRITE, portion.keys, [*portion.values, FREED_SECONDS, *freed])
+        arguments: list[str | int] = [*portion.values, self._namespace, FREED_SECONDS, *freed]
+        refused, not_live = await self.link.run(WRITE, portion.keys, arguments)
+        self.refused += refused
         self.backlog.confirm(portion)
+        self._note_live(not_live.decode())
         if portion.accounts and not self._ranking:
             self._rank_at = _now() + self._ranking_seconds
         for key, account in portion.accounts.items():
             self._ranking.add(key, account)
+
+    def _note_live(self, problem: str) -> None:
+        """Who may write scores and not publish them gets on without the live channel, told once."""
+        if problem != self._not_live:
+            self._not_live = problem
+            if problem:
+                _log.warning("redis takes the scores, but they can't be heard live", error=problem)
 
     async def _write_ranking(self) -> None:
         label = Kind.ACCOUNT.label

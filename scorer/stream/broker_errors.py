@@ -2,6 +2,7 @@
 
     BrokerError
     ├── BadConnection   the connection's settings can't work: stop, name the setting
+    ├── NoSuchTopic     the input isn't there, and only a worker may create it: stop
     ├── Unreachable     waited for as long as allowed: stop, a restart goes on where this stopped
     ├── Refused         the broker says no (unauthorised, fenced, no such topic): stop, somebody must act
     │   ├── TooLarge    ... because of the size: cut it, or raise the limit
@@ -34,6 +35,10 @@ class BrokerError(Exception):
 
 class BadConnection(BrokerError, ValueError):
     """Settings of the connection that contradict each other, or a file that can't be read."""
+
+
+class NoSuchTopic(BrokerError):
+    """The input topic isn't there, and a writer must not decide how many partitions it has."""
 
 
 class Unreachable(BrokerError):

@@ -7,13 +7,11 @@ last write, not the greatest: a reader compares the version that each value carr
 import asyncio
 from collections.abc import Callable, Sequence
 
-from aiokafka.partitioner import murmur2
-
 from scorer.stream.broker_errors import Unanswered
 from scorer.stream.broker_link import BrokerLink
 from scorer.stream.connection import Connection
 from scorer.stream.record_fetch import MAX_WAIT_MS, Fetched, OutOfRange, fetch, log_bounds
-from scorer.stream.record_write import Outgoing, RecordWriter, batches
+from scorer.stream.topic_writer import TopicWriter
 
 MAX_BATCH_BYTES = 1_048_576
 # One batch of records is handed over without a break in the event loop: so it stays small.
@@ -31,9 +29,10 @@ class CompactedTopic:
 
     def __init__(self, connection: Connection, topic: str, on_record: OnRecord, *, patience: float) -> None:
         self._reading = BrokerLink(connection, topic, patience=patience, client_id="scorer-compacted-read")
-        self._writing = BrokerLink(connection, topic, patience=patience, client_id="scorer-compacted-write")
+        self._writing = TopicWriter(
+            connection, topic, max_bytes=MAX_BATCH_BYTES, patience=patience, client_id="scorer-compacted-write"
+        )
         self._on_record = on_record
-        self._writer: RecordWriter | None = None
         self._followers: list[asyncio.Task[None]] = []
         self._behind: set[int] = set()
         self._caught_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -44,7 +43,6 @@ class CompactedTopic:
         try:
             await self._reading.start()
             await self._writing.start()
-            self._writer = await RecordWriter.open(self._writing, MAX_BATCH_BYTES)
             bounds = [await self._bounds(partition) for partition in range(self._reading.partitions)]
         except BaseException:
             await self.stop()
@@ -78,15 +76,7 @@ class CompactedTopic:
 
     async def publish_many(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Write many, in order for each key. If it raises, or is cancelled, some may have been written."""
-        if self._writer is None:
-            raise RuntimeError("the topic isn't started")
-        by_partition: dict[int, list[Outgoing]] = {}
-        for key, value in records:
-            partition = (murmur2(key) & 0x7FFFFFFF) % self._writing.partitions  # as every Kafka client has it
-            by_partition.setdefault(partition, []).append(Outgoing(value, key))
-        for partition, outgoing in by_partition.items():
-            for batch in batches(outgoing, MAX_BATCH_BYTES):
-                await self._writer.write(partition, batch)
+        await self._writing.write_keyed(records)
 
     async def _bounds(self, partition: int) -> tuple[int, int]:
         return await self._reading.insist(lambda: log_bounds(self._reading, partition))

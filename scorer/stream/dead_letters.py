@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from scorer.stream.broker_errors import TooLarge
-from scorer.stream.broker_link import BrokerLink
 from scorer.stream.connection import Connection
-from scorer.stream.record_write import BATCH_OVERHEAD, Headers, Outgoing, RecordWriter, batches
+from scorer.stream.record_write import BATCH_OVERHEAD, Headers, Outgoing, batches
+from scorer.stream.topic_writer import TopicWriter
 
 BATCH_BYTES = 1_048_576
 LONGEST_DETAIL = 2_000  # characters
@@ -47,21 +47,21 @@ class DeadLetters:
     """The dead-letter topic. `max_bytes`: its max.message.bytes; `patience`: seconds to wait for a broker."""
 
     def __init__(self, connection: Connection, topic: str, *, max_bytes: int, patience: float) -> None:
-        self._link = BrokerLink(connection, topic, patience=patience, client_id="scorer-dead-letters")
+        self._writer = TopicWriter(
+            connection,
+            topic,
+            max_bytes=max(max_bytes, BATCH_BYTES),
+            patience=patience,
+            client_id="scorer-dead-letters",
+        )
         self._max_bytes = max_bytes
-        self._writer: RecordWriter | None = None
 
     async def start(self) -> None:
         """Connect. Raises Unreachable, Refused."""
-        try:
-            await self._link.start()
-            self._writer = await RecordWriter.open(self._link, max(self._max_bytes, BATCH_BYTES))
-        except BaseException:
-            await self.stop()
-            raise
+        await self._writer.start()
 
     async def stop(self) -> None:
-        await self._link.stop()
+        await self._writer.stop()
 
     async def write(self, letters: Sequence[DeadLetter]) -> None:
         """Write all of them, acknowledged by all replicas in sync when this returns. What is too large is cut.
@@ -71,7 +71,7 @@ class DeadLetters:
         """
         by_partition: dict[int, list[Outgoing]] = {}
         for letter in letters:
-            by_partition.setdefault(letter.partition % self._link.partitions, []).append(letter.record())
+            by_partition.setdefault(letter.partition % self._writer.partitions, []).append(letter.record())
         for partition, records in by_partition.items():
             fitting = (_cut(record, self._max_bytes) for record in records)
             for batch in batches(fitting, min(BATCH_BYTES, self._max_bytes)):
@@ -79,8 +79,6 @@ class DeadLetters:
 
     async def _deliver(self, partition: int, batch: list[Outgoing]) -> None:
         """Smaller and smaller while the topic refuses the size: it may take less than we were told."""
-        if self._writer is None:
-            raise RuntimeError("the dead letters aren't started")
         try:
             await self._writer.write(partition, batch)
             return

@@ -5,15 +5,12 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 
-from aiokafka import errors
-from aiokafka.admin import AIOKafkaAdminClient
-
 from scorer.core.partitioner import partition_of
-from scorer.stream.broker_errors import BrokerError, TooLarge, Unanswered
-from scorer.stream.broker_link import BrokerLink, say_why
+from scorer.stream.broker_errors import TooLarge
+from scorer.stream.broker_link import BrokerLink
 from scorer.stream.connection import Connection
-from scorer.stream.patience import Patience
 from scorer.stream.record_write import Outgoing, RecordWriter, batches
+from scorer.stream.topics import input_partitions
 
 # Well below the 1 MiB that a topic takes unless told otherwise; what takes less gets smaller batches.
 _BATCH_BYTES = 500_000
@@ -23,17 +20,13 @@ Keyed = tuple[str, bytes]
 """A record's key, the account's id or, where there is none, the user's, and its value."""
 
 
-class NoSuchTopic(BrokerError):
-    """The input topic isn't there, and a writer must not decide how many partitions it has."""
-
-
 @asynccontextmanager
 async def open_input(connection: Connection, topic: str, *, patience: float) -> AsyncIterator["InputWriter"]:
     """A writer of the topic. `patience`: seconds that an unreachable broker is waited for, per batch.
 
     Raises NoSuchTopic, Unreachable, Refused.
     """
-    await _check_topic(connection, topic, Patience(patience, connection.bootstrap))
+    await input_partitions(connection, topic, patience=patience)  # writing to a missing topic could create it
     link = BrokerLink(connection, topic, patience=patience, client_id="scorer-input")
     await link.start()
     try:
@@ -76,23 +69,3 @@ class InputWriter:
             middle = len(batch) // 2
             await self._deliver(partition, batch[:middle])
             await self._deliver(partition, batch[middle:])
-
-
-async def _check_topic(connection: Connection, topic: str, patience: Patience) -> None:
-    """A missing topic is told by its absence from all of them: naming it could create it."""
-    client = AIOKafkaAdminClient(**connection.client_kwargs("scorer-input"))
-
-    async def names() -> set[str]:
-        try:
-            await client.start()
-            return {found["topic"] for found in await client.describe_topics()}
-        except errors.KafkaError as error:
-            await say_why(connection)
-            raise Unanswered(repr(error)) from error
-
-    try:
-        there = await patience.insist(names)
-    finally:
-        await client.close()
-    if topic not in there:
-        raise NoSuchTopic(f"there is no topic {topic}: start a worker, which creates it, or create it yourself")

@@ -4,6 +4,7 @@ Faust knows assignments, fetching and group offsets; the owner knows positions, 
 imports the other: each is given the other's face at start.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -92,6 +93,9 @@ class Scores(Protocol):
 
     def submit(self, batch: ScoreBatch) -> None:
         """Write these scores; all batches of one version without an await in between."""
+
+    def submit_alerts(self, partition: int, version: str, alerts: Sequence[bytes]) -> None:
+        """Add these alerts to the stream, in order; `acknowledged` covers them like the scores of their version."""
 
     def refilled(self, partition: int) -> None:
         """Everything has been submitted again, after a loss."""

@@ -11,6 +11,7 @@ from scorer.stream.broker_errors import TopicFault
 JOURNAL_MESSAGE_BYTES = 1_048_576
 DEFAULT_MESSAGE_BYTES = 1_048_588  # Kafka's own default of max.message.bytes
 DEAD_LETTER_MARGIN_BYTES = 65_536  # for our headers around a record as large as the input lets in
+ALERT_MESSAGE_BYTES = 131_072  # an alert has a few ids of at most 512 bytes; a batch of them is kept below this
 SAFE_REPLICAS = 3
 
 
@@ -101,6 +102,18 @@ def dead_letter_plan(name: str, partitions: int, input_message_bytes: int) -> To
         name,
         partitions,
         (Requirement.exactly("cleanup.policy", "delete"), Requirement.at_least("max.message.bytes", largest)),
+    )
+
+
+def alert_plan(name: str, partitions: int) -> TopicPlan:
+    """Read by `scorer notify` soon after; how long they are kept is the broker's default, or the user's own choice."""
+    return TopicPlan(
+        name,
+        partitions,
+        (
+            Requirement.exactly("cleanup.policy", "delete"),
+            Requirement.at_least("max.message.bytes", ALERT_MESSAGE_BYTES),
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from scorer.stream.broker_answers import judge
-from scorer.stream.broker_errors import Refused, Unanswered, WrongTopic
+from scorer.stream.broker_errors import NoSuchTopic, Refused, Unanswered, WrongTopic
 from scorer.stream.broker_link import say_why
 from scorer.stream.connection import Connection
 from scorer.stream.patience import Patience
@@ -20,6 +20,7 @@ from scorer.stream.topic_rules import (
     Findings,
     FoundTopic,
     TopicPlan,
+    alert_plan,
     check,
     compacted_plan,
     dead_letter_plan,
@@ -39,11 +40,12 @@ class TopicNames:
     journal: str
     summaries: str
     benchmarks: str
+    alerts: str
     dead_letters: str
 
     @staticmethod
     def of(namespace: str, input_topic: str) -> "TopicNames":
-        ours = (f"{namespace}-{each}" for each in ("journal", "summaries", "benchmarks", "dead-letters"))
+        ours = (f"{namespace}-{each}" for each in ("journal", "summaries", "benchmarks", "alerts", "dead-letters"))
         return TopicNames(input_topic, *ours)
 
 
@@ -72,6 +74,19 @@ async def ensure_topics(
         await admin.close()
 
 
+async def input_partitions(connection: Connection, topic: str, *, patience: float) -> int:
+    """How many partitions the input has; `patience` in seconds. Raises NoSuchTopic, Unreachable, Refused."""
+    admin = _Admin(connection, Patience(patience, connection.bootstrap))
+    try:
+        await admin.start()
+        there = await admin.partition_counts()
+    finally:
+        await admin.close()
+    if topic not in there:
+        raise NoSuchTopic(f"there is no topic {topic}: start a worker, which creates it, or create it yourself")
+    return there[topic]
+
+
 async def _ensure(admin: "_Admin", names: TopicNames, partitions: int, replication_factor: int) -> TopicFacts:
     await admin.start()
     there = await admin.partition_counts()
@@ -88,6 +103,7 @@ async def _ensure(admin: "_Admin", names: TopicNames, partitions: int, replicati
         journal_plan(names.journal, source.partitions),
         compacted_plan(names.summaries),
         compacted_plan(names.benchmarks),
+        alert_plan(names.alerts, source.partitions),
         dead_letter_plan(names.dead_letters, source.partitions, input_bytes),
     ]
     created = set()

@@ -4,8 +4,8 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -517,6 +517,259 @@ def test_a_benchmark_is_refused_only_if_older_by_version_and_by_time(url: str, r
             assert stored(redis, key)["version"] == 1
 
     run(scenario())
+
+
+# ---- alerts
+
+
+def alert(entity: str, number: int, state: str = "fired") -> bytes:
+    said = {"id": f"churn:{entity}:{number}", "rule": "churn", "state": state, "entity": entity, "why": "Łódź \\ 1/3"}
+    return json.dumps(said, ensure_ascii=False).encode()
+
+
+def alerts_in(redis: Redis) -> list[dict[str, str]]:
+    entries: Any = redis.xrange("ns:alerts")
+    return [fields for _, fields in entries]
+
+
+def test_alerts_stand_in_the_stream_in_order_beside_what_they_are_filtered_by(url: str, redis: Redis) -> None:
+    many = [alert(f"acme/{i % 7}", i, "resolved" if i % 2 else "fired") for i in range(1000)]
+
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            sink.submit(batch({"a": 1.0}, 1))
+            sink.submit_alerts(0, at(1), many[:300])
+            sink.submit_alerts(0, at(2), many[300:])
+            await until(lambda: sink.acknowledged(0) == at(2))
+            assert len(alerts_in(redis)) == 1000
+
+    run(scenario())
+    for raw, fields in zip(many, alerts_in(redis), strict=True):
+        said = json.loads(raw)
+        assert fields == {"alert": raw.decode(), "id": said["id"], "rule": "churn", "state": said["state"]}
+
+
+def test_the_stream_keeps_about_a_hundred_thousand_alerts(url: str, redis: Redis) -> None:
+    with redis.pipeline() as pipeline:
+        for _ in range(101_000):
+            pipeline.xadd("ns:alerts", {"alert": "{}"})
+        pipeline.execute()
+
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            sink.submit_alerts(0, at(1), [alert("a", i) for i in range(200)])
+            await until(lambda: sink.acknowledged(0) == at(1))
+
+    run(scenario())
+    assert 100_000 <= redis.xlen("ns:alerts") < 101_000
+    assert alerts_in(redis)[-1]["id"] == "churn:a:199"
+
+
+def test_a_version_is_not_acknowledged_before_its_alerts_are_in_the_stream(redis_server: RedisServer) -> None:
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        redis.set("ns:alerts", "not a stream")
+
+        async def scenario() -> None:
+            async with sink_of(redis_server.url) as sink:
+                await write(sink, batch({"a": 1.0}, 1))
+                sink.submit(batch({"a": 2.0}, 2))
+                sink.submit_alerts(0, at(2), [alert("a", 1)])
+                sink.submit(batch({"a": 3.0}, 3))
+                await until(lambda: sink.problem)
+                await asyncio.sleep(0.3)
+                assert sink.acknowledged(0) == at(1)
+                redis.delete("ns:alerts")
+                await until(lambda: sink.acknowledged(0) == at(3))
+
+        run(scenario())
+        assert [each["id"] for each in alerts_in(redis)] == ["churn:a:1"]
+
+
+def test_while_redis_does_not_answer_alerts_wait_and_none_is_lost(redis_server: RedisServer) -> None:
+    async def scenario() -> None:
+        async with sink_of(redis_server.url) as sink:
+            await write(sink, batch({"a": 1.0}, 1))
+            redis_server.pause()
+            for number in range(2, 60):
+                sink.submit(batch({"a": float(number)}, number))
+                sink.submit_alerts(0, at(number), [alert("a", number), alert("b", number)])
+                await asyncio.sleep(0.01)
+            assert sink.acknowledged(0) == at(1)
+            redis_server.resume()
+            await until(lambda: sink.acknowledged(0) == at(59))
+
+    run(scenario())
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        found = [each["id"] for each in alerts_in(redis)]
+    assert list(dict.fromkeys(found)) == [f"churn:{entity}:{number}" for number in range(2, 60) for entity in "ab"]
+
+
+def test_alerts_not_acknowledged_by_a_redis_that_came_back_empty_are_submitted_again(redis_server: RedisServer) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(redis_server.url, told) as sink:
+            beat(sink, 1)
+            await write(sink, batch({"a": 1.0}, 1))
+            redis_server.stop()
+            sink.submit_alerts(0, at(2), [alert("a", 2)])
+            await until(lambda: sink.problem)
+            redis_server.restart()
+            await until(lambda: told.lost)
+            assert sink.acknowledged(0) == ""
+            sink.submit_alerts(0, at(2), [alert("a", 2)])
+            sink.submit(batch({"a": 1.0}, 3))
+            sink.submit_alerts(0, at(3), [alert("a", 3)])
+            sink.refilled(0)
+            await until(lambda: sink.acknowledged(0) == at(3))
+
+    run(scenario())
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        assert list(dict.fromkeys(each["id"] for each in alerts_in(redis))) == ["churn:a:2", "churn:a:3"]
+
+
+def test_alerts_of_a_partition_that_went_elsewhere_are_its_new_owners(redis_server: RedisServer) -> None:
+    async def scenario() -> None:
+        redis_server.stop()
+        async with sink_of(redis_server.url) as sink:
+            sink.submit_alerts(2, at(1), [alert("under way", 1)])
+            await until(lambda: sink.problem)
+            sink.submit_alerts(0, at(1), [alert("a", 1)])
+            sink.submit_alerts(1, at(1), [alert("b", 1)])
+            await asyncio.sleep(0.2)
+            sink.submit_alerts(0, at(2), [alert("a", 2)])
+            sink.forget(0)
+            redis_server.restart()
+            await until(lambda: sink.acknowledged(1) == at(1))
+
+    run(scenario())
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        assert [each["id"] for each in alerts_in(redis)] == ["churn:under way:1", "churn:b:1"]
+
+
+# ---- the live channel
+
+
+@contextmanager
+def listening(url: str, *channels: str, pattern: str = "") -> Iterator[Callable[[], list[tuple[str, dict[str, Any]]]]]:
+    """A real subscriber; what is called returns the channels and objects that it has heard since."""
+    with Redis.from_url(url, decode_responses=True) as client, client.pubsub() as pubsub:
+        if channels:
+            pubsub.subscribe(*channels)
+        if pattern:
+            pubsub.psubscribe(pattern)
+        for _ in range(len(channels) + bool(pattern)):
+            assert pubsub.get_message(timeout=PATIENCE_SECONDS)  # it is subscribed
+
+        def heard() -> list[tuple[str, dict[str, Any]]]:
+            found = []
+            while (message := pubsub.get_message(timeout=0.2)) is not None:
+                found.append((message["channel"], json.loads(message["data"])))
+                assert message["data"].startswith('{"v":"')
+            return found
+
+        yield heard
+
+
+def test_a_subscriber_hears_each_score_written_with_its_model_and_nobody_elses(url: str, redis: Redis) -> None:
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            await write(sink, batch({"a/b": 1.0, "a/c": 1 / 3}, 1), batch({"a/b": 9.0}, 1, model="points"))
+            await write(sink, batch({"a/b": 2.0}, 2), batch({"a/b": 3.0}, 2, kind=Kind.ACCOUNT))
+
+    with listening(url, "ns:live:user:a/b") as heard, listening(url, "ns:live:account:a/b") as account_heard:
+        run(scenario())
+        messages = heard()
+        assert [(channel, each["model"], each["v"], each["score"]) for channel, each in messages] == [
+            ("ns:live:user:a/b", "engagement", at(1), 1.0),
+            ("ns:live:user:a/b", "points", at(1), 9.0),
+            ("ns:live:user:a/b", "engagement", at(2), 2.0),
+        ]
+        newest = messages[-1][1]
+        assert newest == {**stored(redis, "ns:score:engagement:user:a/b"), "model": "engagement"}
+        assert [each["score"] for _, each in account_heard()] == [3.0]
+
+
+@pytest.mark.parametrize("audience", ["pattern", "more channels than scores"])
+def test_a_pattern_and_a_crowd_hear_every_score(url: str, audience: str) -> None:
+    scores = {f"Łódź-{i}:x/y": float(i) for i in range(40)}
+    channels = [] if audience == "pattern" else [f"ns:live:user:{name}" for name in scores]
+    channels += [f"another:{i}" for i in range(20)] if channels else []
+
+    async def scenario() -> None:
+        async with sink_of(url) as sink:
+            await write(sink, batch(scores, 1))
+
+    with listening(url, *channels, pattern="" if channels else "ns:live:*") as heard:
+        run(scenario())
+        assert {channel: each["score"] for channel, each in heard()} == {
+            f"ns:live:user:{name}": score for name, score in scores.items()
+        }
+
+
+def test_a_refused_score_is_not_heard(url: str) -> None:
+    async def scenario() -> None:
+        async with sink_of(url) as sink, sink_of(url) as zombie:
+            await write(sink, batch({"a": 1.0}, 1, epoch=EPOCH + 1))
+            await write(zombie, batch({"a": 2.0, "b": 2.0}, 900))
+
+    with listening(url, "ns:live:user:a", "ns:live:user:b") as heard:
+        run(scenario())
+        assert [(channel[-1], each["score"]) for channel, each in heard()] == [("a", 1.0), ("b", 2.0)]
+
+
+def test_subscribers_of_a_replica_hear_too(redis_server: RedisServer) -> None:
+    replica = RedisServer()
+    try:
+        with Redis.from_url(replica.url, decode_responses=True) as client:
+            client.replicaof("127.0.0.1", str(redis_server.port))
+            with listening(replica.url, "ns:live:user:a") as heard:
+
+                async def scenario() -> None:
+                    await until(lambda: cast(dict[str, Any], client.info("replication"))["master_link_status"] == "up")
+                    async with sink_of(redis_server.url) as sink:
+                        await write(sink, batch({"a": 1.0, "b": 1.0}, 1))
+                        await until(lambda: client.exists("ns:score:engagement:user:a"))
+
+                run(scenario())
+                assert [each["score"] for _, each in heard()] == [1.0]
+    finally:
+        replica.stop()
+
+
+def test_who_may_not_publish_writes_all_the_same_and_says_so_once(
+    redis_server: RedisServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        redis.acl_setuser("writer", enabled=True, passwords=["+secret"], keys=["*"], commands=["+@all"])
+        url = redis_server.url.replace("redis://", "redis://writer:secret@")
+
+        async def scenario() -> None:
+            async with sink_of(url) as sink:
+                await write(sink, batch({"a": 1.0}, 1))
+                await write(sink, batch({"a": 2.0, "b": 1.0}, 2))
+                assert sink.problem is None
+
+        with listening(redis_server.url, "ns:live:user:a") as heard:
+            run(scenario())
+            assert heard() == []
+        assert stored(redis, "ns:score:engagement:user:a")["score"] == 2.0
+    assert "".join(capfd.readouterr()).count("can't be heard live") == 1
+
+
+def test_who_may_ask_nothing_publishes_everything(redis_server: RedisServer) -> None:
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        allowed = ["+@all", "-info", "-pubsub"]
+        redis.acl_setuser("writer", enabled=True, passwords=["+secret"], keys=["*"], channels=["*"], commands=allowed)
+        url = redis_server.url.replace("redis://", "redis://writer:secret@")
+
+        async def scenario() -> None:
+            async with sink_of(url) as sink:
+                await write(sink, batch({"a": 1.0}, 1))
+
+        with listening(redis_server.url, "ns:live:user:a") as heard:
+            run(scenario())
+            assert [each["score"] for _, each in heard()] == [1.0]
 
 
 def test_a_wrong_password_is_said_without_it(redis_server: RedisServer) -> None:

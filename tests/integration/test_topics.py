@@ -33,7 +33,7 @@ async def ensure(
 
 def test_the_names_carry_the_namespace_and_the_input_is_the_users_own() -> None:
     assert TopicNames.of("acme", "clicks") == TopicNames(
-        "clicks", "acme-journal", "acme-summaries", "acme-benchmarks", "acme-dead-letters"
+        "clicks", "acme-journal", "acme-summaries", "acme-benchmarks", "acme-alerts", "acme-dead-letters"
     )
 
 
@@ -47,7 +47,7 @@ def test_missing_topics_are_made_as_they_must_be(kafka: KafkaServer, namespace: 
             "created with 4 partitions (their number can't grow later)",
         )
         counts = {name: await partition_count(kafka.bootstrap, name) for name in vars_of(names)}
-        assert list(counts.values()) == [4, 4, 1, 1, 4]
+        assert list(counts.values()) == [4, 4, 1, 1, 4, 4]
         journal = await topic_settings(kafka.bootstrap, names.journal)
         expected = {
             "cleanup.policy": "delete",
@@ -60,6 +60,7 @@ def test_missing_topics_are_made_as_they_must_be(kafka: KafkaServer, namespace: 
         assert {key: journal[key] for key in expected} == expected
         for name in (names.summaries, names.benchmarks):
             assert (await topic_settings(kafka.bootstrap, name))["cleanup.policy"] == "compact"
+        assert (await topic_settings(kafka.bootstrap, names.alerts))["cleanup.policy"] == "delete"
         letters = await topic_settings(kafka.bootstrap, names.dead_letters)
         assert int(letters["max.message.bytes"]) == 1_048_588 + 65_536 == facts.dead_letter_bytes
 
@@ -67,7 +68,7 @@ def test_missing_topics_are_made_as_they_must_be(kafka: KafkaServer, namespace: 
 
 
 def vars_of(names: TopicNames) -> tuple[str, ...]:
-    return (names.input, names.journal, names.summaries, names.benchmarks, names.dead_letters)
+    return (names.input, names.journal, names.summaries, names.benchmarks, names.alerts, names.dead_letters)
 
 
 def test_a_second_start_finds_them_in_order(kafka: KafkaServer, namespace: str) -> None:
@@ -111,6 +112,7 @@ def test_wrong_settings_stop_the_start_with_the_command_that_mends_each(kafka: K
             max_message_bytes="100000",
         )
         await make_topic(kafka.bootstrap, f"{namespace}-summaries", 1, cleanup_policy="compact,delete")
+        await make_topic(kafka.bootstrap, f"{namespace}-alerts", 5, cleanup_policy="compact", max_message_bytes="1000")
         await make_topic(kafka.bootstrap, f"{namespace}-dead-letters", 2, min_insync_replicas="2")
         with pytest.raises(WrongTopic) as caught:
             await ensure(kafka.bootstrap, namespace)
@@ -123,6 +125,8 @@ def test_wrong_settings_stop_the_start_with_the_command_that_mends_each(kafka: K
             ("journal", "max.message.bytes"),
             ("journal", "message.timestamp.type"),
             ("summaries", "cleanup.policy"),
+            ("alerts", "cleanup.policy"),
+            ("alerts", "max.message.bytes"),
             ("dead-letters", "max.message.bytes"),
             ("dead-letters", "min.insync.replicas"),
         }
