@@ -23,6 +23,7 @@ from scorer.health import HealthServer
 from scorer.metrics import Metrics
 from scorer.settings import Settings
 from scorer.sinks.redis_scores import RedisScores
+from scorer.stream.alert_topic import AlertTopic
 from scorer.stream.app import StreamApp, StreamOptions, build_app, run_app, stop_app
 from scorer.stream.clock import Clock
 from scorer.stream.connection import Connection
@@ -120,10 +121,12 @@ class Worker:
 
         log = JournalLog(connection, names.journal, patience=patience)
         letters = DeadLetters(connection, names.dead_letters, max_bytes=facts.dead_letter_bytes, patience=patience)
+        alerts = AlertTopic(connection, names.alerts, patience=patience)
         exchange = Exchange(connection, names, self._scoring, clock, on_benchmark, patience=patience)
         name = settings.instance or socket.gethostname()
         identity = Identity(name, self._scoring.bucket_seconds, self._scoring.hash)
         place = Workplace(
+            namespace=settings.namespace,
             scoring=self._scoring,
             identity=identity,
             input_topic=settings.input_topic,
@@ -134,6 +137,7 @@ class Worker:
             clock=clock,
             log=log,
             letters=letters,
+            alerts=alerts,
             scores=scores,
             exchange=exchange,
             metrics=self.metrics,
@@ -149,7 +153,7 @@ class Worker:
         self.metrics.benchmark_age_seconds.set_function(owners.benchmark_age_seconds)
         await scores.start()
         stack.push_async_callback(scores.stop)
-        for part in (log, letters, exchange):
+        for part in (log, letters, alerts, exchange):
             await part.start()
             stack.push_async_callback(part.stop)
         await self._stream(connection, owners, exchange, scores)

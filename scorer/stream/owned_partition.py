@@ -36,6 +36,9 @@ BEHIND_SECONDS = 5.0
 
 PATIENT_SECONDS = 5.0
 
+ALERTS_WITHIN_SECONDS = 60.0
+"""Rules aren't evaluated while a worker is further behind; then once, for what has come of it (SCORING 4)."""
+
 AT_ONCE_SCORES = 20_000
 """A partition with fewer tells all that changed at once."""
 
@@ -87,7 +90,12 @@ class OwnedPartition:
     def _new_state(self) -> PartitionState:
         place = self._place
         return PartitionState(
-            place.scoring, self.partition, place.partitions, place.dedupe_ids, event_clock=place.clock.by_events
+            place.scoring,
+            self.partition,
+            place.partitions,
+            place.dedupe_ids,
+            event_clock=place.clock.by_events,
+            namespace=place.namespace,
         )
 
     @property
@@ -308,13 +316,20 @@ class OwnedPartition:
     async def _score(self, state: PartitionState) -> None:
         """A pass, or as much of one as fits into a journal entry; a state that fails within a step is in pieces."""
         try:
-            for _ in state.score(self._place.clock.now_ms(), self._place.exchange, self._sweep_rows(state)):
+            now_ms, sweep_rows, paused = self._place.clock.now_ms(), self._sweep_rows(state), self._rules_pause()
+            for _ in state.score(now_ms, self._place.exchange, sweep_rows, rules_paused=paused):
                 await asyncio.sleep(0)
                 if state.draft.size > FLUSH_AT_BYTES:
                     break
         except BaseException:
             self.drop()
             raise
+
+    def _rules_pause(self) -> bool:
+        """While far behind, or while nobody knows how far, scores aren't what they will be in a moment."""
+        if self.lag() == 0:
+            return False
+        return self._behind_until_ms is None or self.behind_seconds() > ALERTS_WITHIN_SECONDS
 
     def _sweep_rows(self, state: PartitionState) -> int | None:
         """How many may be told in this pass what can wait; None: few enough to tell everybody at once."""

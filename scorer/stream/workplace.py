@@ -6,6 +6,7 @@ from datetime import timedelta
 from scorer.core.journal.owner import Identity
 from scorer.core.model import Scoring
 from scorer.metrics import Metrics
+from scorer.stream.alert_topic import AlertTopic
 from scorer.stream.clock import Clock
 from scorer.stream.dead_letters import DeadLetters
 from scorer.stream.exchange import Exchange
@@ -20,6 +21,7 @@ class Workplace:
     `partitions`: how many the input has; `start`: `earliest`, `latest`, or how far back a new deployment reads.
     """
 
+    namespace: str
     scoring: Scoring
     identity: Identity
     input_topic: str
@@ -30,6 +32,7 @@ class Workplace:
     clock: Clock
     log: JournalLog
     letters: DeadLetters
+    alerts: AlertTopic
     scores: Scores
     exchange: Exchange
     metrics: Metrics
