@@ -36,12 +36,16 @@ def band_name(code: int, model: Model) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a model's scores of one kind rest on: the benchmark B in force, or None while there is none."""
+    """What a model's scores of one kind rest on: the benchmark B in force, or None while there is none.
+
+    `steepness` is the k of `steepness: auto`, None where the model has one of its own.
+    """
 
     benchmark: float | None
     version: int = 0
     model_version: int = 1
     population: int = 0
+    steepness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ class Standing:
             score = np.full(len(rows), np.nan)
             state[:] = State.WARMING_UP
         else:
-            score = curve_scores(raw, basis.benchmark, model.curve)
+            score = curve_scores(raw, basis.benchmark, model.curve, basis.steepness)
         state[inactive] = State.INACTIVE
         score[inactive] = 0.0 if model.curve.shape is Shape.NONE else 1.0
         before = self.band[rows]

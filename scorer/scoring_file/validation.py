@@ -39,7 +39,6 @@ _LATER_KEYS: set[KeyPath] = {
     ("alerts",),
     ("destinations",),
     ("rankings",),
-    ("models", _ANY, "benchmark", "peers"),
 }
 _LATER_VALUES: dict[KeyPath, tuple[object, ...]] = {
     ("models", _ANY, "score"): ("pes", "health"),
@@ -48,7 +47,6 @@ _LATER_VALUES: dict[KeyPath, tuple[object, ...]] = {
     ("models", _ANY, "tenure"): ("normalise",),
     ("models", _ANY, "draft"): (True,),
     ("models", _ANY, "benchmark", "against"): ("self",),
-    ("models", _ANY, "curve", "steepness"): ("auto",),
 }
 
 _ALLOWED = {

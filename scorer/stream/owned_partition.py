@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scorer.core.benchmark import EVERYONE
 from scorer.core.decode import decode
 from scorer.core.events import Reject
 from scorer.core.journal.owner import Owner
@@ -291,7 +292,13 @@ class OwnedPartition:
     async def _score(self, state: PartitionState) -> None:
         """A whole pass; a state whose pass was cut short would owe scores and not know of it."""
         try:
-            for _ in state.score(self._place.clock.now_ms(), self._place.exchange.bases()):
+            exchange = self._place.exchange
+            bases = {
+                (model.name, kind): exchange.bases(model, kind, [EVERYONE])[0]
+                for model in self._place.scoring.models
+                for kind in model.kinds
+            }
+            for _ in state.score(self._place.clock.now_ms(), bases):
                 await asyncio.sleep(0)
         except BaseException:
             self.drop()

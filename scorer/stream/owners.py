@@ -144,8 +144,7 @@ class Owners:
         exchange = self._place.exchange
         for _, each in list(self._standing()):
             if each.owner.state is not None:
-                summaries = list(each.owner.state.passes.summaries(each.caught_up))
-                await exchange.send(each.owner.ledger.epoch, summaries)
+                await exchange.send(each.owner.ledger.epoch, each.owner.state.passes.summaries(each.caught_up))
         for partition, each in list(self._standing()):
             if partition == 0:
                 await exchange.merge(each.owner.ledger.epoch, self._place.partitions)
@@ -186,8 +185,8 @@ class Owners:
             metrics.entities.labels(label, name).set(count)
 
     def benchmark_changed(self, benchmark: Benchmark, raw: float | None) -> None:
-        """`raw` is in force now; None while the model is warming up."""
-        labels = (benchmark.model, benchmark.kind.label, "all")
+        """`raw` is in force now; None while the model is warming up, or the group has its parent's."""
+        labels = (benchmark.model, benchmark.kind.label, benchmark.peers)
         self._place.metrics.benchmark_raw.labels(*labels).set(nan if raw is None else raw)
 
     def benchmark_age_seconds(self) -> float:

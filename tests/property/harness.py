@@ -13,7 +13,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from scorer.core.benchmark import Benchmarks, Summaries, merge
+from scorer.core.benchmark import EVERYONE, Benchmarks
+from scorer.core.benchmark_merge import merge
+from scorer.core.benchmark_summary import Summaries
 from scorer.core.decode.native import decode
 from scorer.core.journal.owner import Identity, Owner
 from scorer.core.journal.restore import LogRecord
@@ -281,7 +283,11 @@ class World:
             home.through = str(int(home.queue[0].version) - 1).zfill(22)
 
     def bases(self) -> dict[tuple[str, Kind], Basis]:
-        return {(m.name, kind): self.benchmarks.basis(m, kind) for m in self.scoring.models for kind in m.kinds}
+        return {
+            (m.name, kind): self.benchmarks.bases(m, kind, [EVERYONE])[0]
+            for m in self.scoring.models
+            for kind in m.kinds
+        }
 
     def exchange(self) -> bool:
         """Publish every partition's summaries, merge them; whether a benchmark changed."""
@@ -289,7 +295,8 @@ class World:
             for summary in home.state.passes.summaries(caught_up=True):
                 for key, value in summary.records(1, next(self._numbers)):
                     self.summaries.read(key, value)
-        changed = list(merge(self.scoring, len(self.homes), self.summaries, self.benchmarks, self.now_ms / 1000))
+        steps = merge(self.scoring, len(self.homes), self.summaries, self.benchmarks, self.now_ms / 1000)
+        changed = [benchmark for benchmark in steps if benchmark is not None]
         for benchmark in changed:
             self.benchmarks.read(benchmark.key, benchmark.record(1, next(self._numbers)))
         return bool(changed)
