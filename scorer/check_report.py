@@ -102,12 +102,15 @@ def _benchmark(model: Model) -> str:
         return "none"
     rule = model.benchmark
     initial = f", at first {rule.initial:g}" if rule.initial is not None else ""
-    return f"p{rule.percentile:g} of at least {rule.min_population}{initial}"
+    peers = f" by {', '.join(rule.peers)}" if rule.peers else ""
+    return f"p{rule.percentile:g} of at least {rule.min_population}{peers}{initial}"
 
 
 def _curve(model: Model) -> str:
-    steep = model.curve.shape in (Shape.EXPONENTIAL, Shape.POWER_USER)
-    return f"{model.curve.shape} {model.curve.steepness:g}" if steep else str(model.curve.shape)
+    shape, steepness = model.curve.shape, model.curve.steepness
+    if shape not in (Shape.EXPONENTIAL, Shape.POWER_USER):
+        return str(shape)
+    return f"{shape} auto" if steepness is None else f"{shape} {steepness:g}"
 
 
 def _bands(model: Model) -> str:

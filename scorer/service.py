@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry
 
-from scorer.core.benchmark import Benchmark
+from scorer.core.benchmark import EVERYONE, Benchmark
 from scorer.core.journal.owner import Identity
 from scorer.core.model import Model, Scoring, Shape
 from scorer.health import HealthServer
@@ -115,7 +115,9 @@ class Worker:
         def on_benchmark(benchmark: Benchmark) -> None:
             model = model_of(self._scoring, benchmark)
             if model is not None:
-                raw = model.benchmark.initial if benchmark.raw is None else benchmark.raw
+                raw = benchmark.raw
+                if raw is None and benchmark.peers == EVERYONE:
+                    raw = model.benchmark.initial
                 publish_benchmark(scores, benchmark, raw)
                 owners.benchmark_changed(benchmark, raw)
 
@@ -249,15 +251,17 @@ def model_of(scoring: Scoring, benchmark: Benchmark) -> Model | None:
 
 
 def publish_benchmark(scores: RedisScores, benchmark: Benchmark, raw: float | None) -> None:
-    """Show the benchmark in force; `raw` is None while the model is warming up."""
+    """Show the benchmark in force; `raw` is None while the model is warming up, or the group has its parent's."""
     scores.benchmark(
         benchmark.model,
         benchmark.kind,
+        benchmark.peers,
         raw=raw,
         population=benchmark.population,
         version=benchmark.version,
         computed_at=benchmark.computed_at,
         exact=benchmark.exact,
+        steepness=benchmark.steepness,
     )
 
 

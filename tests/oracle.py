@@ -15,7 +15,7 @@ Rule 5: the first state that fits: raw 0 without a benchmark is `warming_up`, no
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -154,8 +154,9 @@ class Oracle:
             for kind in model.kinds:
                 raws = self._raws(model, kind, counts, now_ms)
                 benchmark, _ = self._benchmark(model, raws)
+                solved = replace(model, curve=self._solved(model, raws))
                 for entity_id, raw in raws.items():
-                    results[model.name, kind.label, entity_id] = _result(model, raw, benchmark)
+                    results[model.name, kind.label, entity_id] = _result(solved, raw, benchmark)
         return results
 
     def gone(self, now_ms: int) -> set[tuple[str, str, str]]:
@@ -176,6 +177,16 @@ class Oracle:
         return {
             entity_id: raw_score(model, of, cells, current) for (of, entity_id), cells in counts.items() if of == kind
         }
+
+    def _solved(self, model: Model, raws: Mapping[str, float | None]) -> Curve:
+        """The curve with a number for `steepness: auto`: 3 while there is no benchmark but the file's `initial`."""
+        active = [raw for raw in raws.values() if raw is not None and raw > 0]
+        if model.curve.steepness is not None:
+            return model.curve
+        if not active or len(active) < model.benchmark.min_population:
+            return replace(model.curve, steepness=3.0)
+        benchmark = percentile(active, model.benchmark.percentile)
+        return replace(model.curve, steepness=auto_steepness(percentile(active, 50.0), benchmark))
 
     @staticmethod
     def _benchmark(model: Model, raws: Mapping[str, float | None]) -> tuple[float | None, int]:
@@ -224,7 +235,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def curve_score(curve: Curve, raw: float, benchmark: float) -> float:
     """SCORING 2.3 and 2.4, for the shapes that need a benchmark."""
-    ratio, k = raw / benchmark, curve.steepness
+    ratio, k = raw / benchmark, 3.0 if curve.steepness is None else curve.steepness
     x = min(ratio, 1.0)
     if curve.shape is Shape.LINEAR:
         return 1 + 99 * x
@@ -235,6 +246,17 @@ def curve_score(curve: Curve, raw: float, benchmark: float) -> float:
     if curve.shape is Shape.UNCAPPED:
         return 1 + 99 * -math.expm1(-ratio * math.log(10))
     raise ValueError(f"no curve for {curve.shape}")
+
+
+def auto_steepness(median: float, benchmark: float) -> float:
+    """SCORING 2.4: the k in 0.1..10 that brings the score of the median nearest to 50."""
+    x = min(Decimal(median) / Decimal(benchmark), Decimal(1))
+    low, high = Decimal("0.1"), Decimal(10)
+    while high - low > Decimal("1e-18"):
+        k = (low + high) / 2
+        score = 1 + 99 * (1 - (-k * x).exp()) / (1 - (-k).exp())
+        low, high = (k, high) if score < 50 else (low, k)
+    return float(low)
 
 
 def _result(model: Model, raw: float | None, benchmark: float | None) -> Result:

@@ -47,17 +47,23 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkRule:
-    """How the benchmark is found: a percentile (0..100) over the active entities of the same kind."""
+    """How the benchmark is found: a percentile (0..100) over the active entities of the same kind.
+
+    `peers`: the traits that an entity's peer group shares, the coarsest first; none: everyone is one group.
+    """
 
     percentile: float = 90.0
     min_population: int = 20
     initial: float | None = None
+    peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
+    """`steepness` is k; None (`auto`, exponential only): solved for each benchmark and published with it."""
+
     shape: Shape = Shape.EXPONENTIAL
-    steepness: float = 3.0
+    steepness: float | None = 3.0
 
 
 @dataclass(frozen=True, slots=True)

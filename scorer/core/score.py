@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import expm1
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,14 @@ Floats = NDArray[np.float64]
 
 _ROUNDING = 1e-12
 """Of the sum of the absolute terms: less is what rounding leaves where terms cancel, and no activity."""
+
+AUTO_STEEPNESS = 3.0
+"""k of `steepness: auto` while there is no computed benchmark."""
+
+AUTO_RANGE = (0.1, 10.0)
+_HALF_WAY = 49.0 / 99.0
+_HALVINGS = 60
+"""Of the range, until nothing of a float64 is left: always as many, so that the same ratio gives the same bits."""
 
 
 class RawScorer:
@@ -80,15 +89,19 @@ class CellView:
         return cls(len(rows), owner, cells.buckets, cells.types, kinds, cells.values / MICRO)
 
 
-def curve_scores(raw: Floats, benchmark: float | Floats, curve: Curve) -> Floats:
+def curve_scores(
+    raw: Floats, benchmark: float | Floats, curve: Curve, steepness: float | Floats | None = None
+) -> Floats:
     """Scores of raw scores against a benchmark B > 0 (SCORING 2.3, 2.4).
+
+    `benchmark`, and `steepness` where it is solved, are numbers or columns of the raws' length. nan gives nan.
 
     >>> float(curve_scores(np.array([37.0]), 208.2, Curve()).round(2)[0])
     44.05
     """
     if curve.shape is Shape.NONE:
         return raw
-    k = curve.steepness
+    k = steepness if steepness is not None else curve.steepness if curve.steepness is not None else AUTO_STEEPNESS
     if curve.shape is Shape.UNCAPPED:
         uncapped: Floats = 1.0 + 99.0 * (1.0 - np.power(10.0, -raw / benchmark))
         return uncapped
@@ -98,3 +111,28 @@ def curve_scores(raw: Floats, benchmark: float | Floats, curve: Curve) -> Floats
     bend = -k if curve.shape is Shape.EXPONENTIAL else k
     scores: Floats = 1.0 + 99.0 * (np.expm1(bend * x) / np.expm1(bend))
     return scores
+
+
+def solved_steepness(ratio: float) -> float:
+    """`steepness: auto`: the k at which the exponential curve gives 50 to a raw score of `ratio` B (SCORING 2.4).
+
+    >>> round(solved_steepness(0.25), 4), solved_steepness(0.5), solved_steepness(0.01)
+    (2.3876, 0.1, 10.0)
+    """
+    x = min(ratio, 1.0)
+    flat, steep = AUTO_RANGE
+
+    def share(k: float) -> float:
+        return expm1(-k * x) / expm1(-k)
+
+    if share(flat) >= _HALF_WAY:
+        return flat
+    if share(steep) <= _HALF_WAY:
+        return steep
+    for _ in range(_HALVINGS):
+        middle = (flat + steep) / 2.0
+        if share(middle) < _HALF_WAY:
+            flat = middle
+        else:
+            steep = middle
+    return flat

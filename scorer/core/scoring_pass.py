@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorer.core.admission import Gate
-from scorer.core.benchmark import Summary
+from scorer.core.benchmark_summary import Summary
 from scorer.core.events import Int64s
 from scorer.core.footing import Bases, Footing
 from scorer.core.judging import Judge, Judgement
 from scorer.core.model import Kind, Model
+from scorer.core.peer_shares import Lineages, peer_shares
 from scorer.core.score import CellView, Floats, RawScorer
 from scorer.core.standing import State
 
@@ -234,18 +235,21 @@ class ScoringPass:
         self._excluded = self._excluded[: min(len(self._excluded), int(rows.min()) if len(rows) else 1 << 62)]
         return rows
 
-    def summary(self, code: int, model: Model, kind: Kind, caught_up: bool) -> Summary:
-        """This partition's share of a benchmark: the raw scores above 0, ascending."""
+    def summary(self, code: int, model: Model, kind: Kind, caught_up: bool) -> Iterator[Summary]:
+        """This partition's shares of a model's benchmarks: the raw scores above 0 by peer group, everyone's last."""
         state = self._state
         rows = len(state.roster)
         raw = state.models[code].raw[:rows]
-        active = raw[(raw > 0.0) & (state.roster.kind[:rows] == kind)]
-        return Summary(model.name, model.hash, kind, state.partition, caught_up, state.event_ms, np.sort(active))
+        active = np.flatnonzero((raw > 0.0) & (state.roster.kind[:rows] == kind))
+        lineages, codes = Lineages(), np.zeros(len(active), np.int64)  # everyone is one group
+        blank = Summary(model.name, model.hash, kind, state.partition, caught_up, state.event_ms)
+        return peer_shares(blank, raw[active], codes, lineages)
 
     def summaries(self, caught_up: bool) -> Iterator[Summary]:
+        """The shares of all models, as of when each model and kind begins; a step takes well under 50 ms."""
         for code, model, _ in self._scorers:
             for kind in model.kinds:
-                yield self.summary(code, model, kind, caught_up)
+                yield from self.summary(code, model, kind, caught_up)
 
     def population(self) -> Iterator[tuple[Model, Kind, dict[str, int], dict[str, int]]]:
         """By model and kind: how many entities stand in each state, and in each band."""

@@ -113,7 +113,9 @@ class Standing:
         if model.curve.shape is Shape.NONE:
             score = raw.copy()
         else:
-            score = curve_scores(raw, ground.benchmark, model.curve)
+            score = curve_scores(
+                raw, ground.benchmark, model.curve, ground.steepness if model.curve.steepness is None else None
+            )
             state[np.isnan(ground.benchmark)] = State.WARMING_UP
         state[inactive] = State.INACTIVE
         score[inactive] = 0.0 if model.curve.shape is Shape.NONE else 1.0

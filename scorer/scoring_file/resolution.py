@@ -8,7 +8,7 @@ from scorer.durations import format_duration, parse_duration
 from scorer.scoring_file.alert_resolution import rule_of, rule_problems
 from scorer.scoring_file.document import Document
 from scorer.scoring_file.problems import KeyPath, Problem, ScoringFileError
-from scorer.scoring_file.schema import CapKeys, ModelKeys, ScoringKeys, WeightKeys
+from scorer.scoring_file.schema import AUTO, CapKeys, ModelKeys, ScoringKeys, WeightKeys
 from scorer.suggestion import suggest
 
 _DAY = timedelta(days=1)
@@ -43,8 +43,10 @@ def _model(name: str, keys: ModelKeys, bucket: timedelta) -> Model:
         window=parse_duration(keys.window) // bucket,
         weights={event: weight for event, weight in sorted(weights.items()) if weight.weight},
         half_life=None if keys.half_life is None else parse_duration(keys.half_life) / bucket,
-        benchmark=BenchmarkRule(float(benchmark.percentile), benchmark.min_population, benchmark.initial),
-        curve=Curve(Shape(curve.shape), float(curve.steepness)),
+        benchmark=BenchmarkRule(
+            float(benchmark.percentile), benchmark.min_population, benchmark.initial, tuple(benchmark.peers)
+        ),
+        curve=Curve(Shape(curve.shape), None if curve.steepness == AUTO else float(curve.steepness)),
         bands=bands_of(keys),
         margin=float(keys.margin),
         hold_ms=parse_duration(keys.hold) // timedelta(milliseconds=1),
@@ -83,6 +85,9 @@ def _problems(document: Document, keys: ScoringKeys) -> Iterator[Problem]:
             yield document.problem((*path, "window"), allowed)
         yield from _weight_problems(document, (*path, "weights"), model, keys)
         yield from _band_problems(document, (*path, "bands"), model)
+        if model.curve.steepness == AUTO and model.curve.shape != "exponential":
+            allowed = f"is for the shape exponential only: with {model.curve.shape} give a number"
+            yield document.problem((*path, "curve", "steepness"), allowed)
     bands = {name: [band.name for band in bands_of(model)] for name, model in keys.models.items()}
     for name, rule in keys.alerts.items():
         yield from rule_problems(document, ("alerts", name), rule, keys.models, bands)

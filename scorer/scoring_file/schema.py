@@ -14,10 +14,13 @@ from scorer.durations import DURATION_ALLOWED, DURATION_PATTERN, parse_duration
 
 MOST_EVENT_TYPES = 4_096
 MOST_MODELS = 64
+AUTO = "auto"
+MOST_PEER_TRAITS = 8
+"""Each is one more level of groups, and each level is exchanged in full."""
 MOST_RULES = 256
 MODEL_NAME_PATTERN = "^[a-z0-9_-]{1,64}$"
 
-NUMBER, MAPPING, FLAG, LIST = "@number", "@mapping", "@flag", "@list"
+NUMBER, MAPPING, WORD, FLAG, LIST = "@number", "@mapping", "@word", "@flag", "@list"
 """Which form of a value was written. They stand in pydantic's locations, so they look like no key."""
 
 _LARGEST = 1e9
@@ -55,6 +58,12 @@ def _pattern(pattern: str) -> str:
     return pattern
 
 
+def _trait(name: str) -> str:
+    if not is_id(name):
+        raise ValueError(f"a trait's name must be {ALLOWED}")
+    return name
+
+
 def _duration(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError(f"must be {DURATION_ALLOWED}")
@@ -88,6 +97,16 @@ def _flag_or_list(value: object) -> str:
     return LIST if isinstance(value, list) else FLAG
 
 
+def _number_or_auto(value: object) -> object:
+    if value != AUTO and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise ValueError(f"must be a number or {AUTO}")
+    return value
+
+
+def _number_or_word(value: object) -> str:
+    return WORD if isinstance(value, str) else NUMBER
+
+
 def _nothing_is_empty(value: object) -> object:
     return {} if value is None else value
 
@@ -96,6 +115,7 @@ EventName = Annotated[str, AfterValidator(_event_name)]
 ModelName = Annotated[str, AfterValidator(_model_name), Field(json_schema_extra={"pattern": MODEL_NAME_PATTERN})]
 RuleName = Annotated[str, AfterValidator(_rule_name), Field(json_schema_extra={"pattern": MODEL_NAME_PATTERN})]
 BandName = Annotated[str, AfterValidator(_band_name)]
+TraitName = Annotated[str, AfterValidator(_trait)]
 AnyDuration = Annotated[str, BeforeValidator(_duration), Field(json_schema_extra={"pattern": DURATION_PATTERN})]
 Duration = Annotated[AnyDuration, AfterValidator(_longer_than_zero)]
 Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
@@ -140,6 +160,9 @@ class WeightKeys(_Keys):
 class BenchmarkKeys(_Keys):
     against: Literal["peers"] = Field("peers", description="What an entity is measured against.")
     percentile: float = Field(90, ge=0, le=100, description="Percentile of the active entities' raw scores.")
+    peers: Annotated[list[TraitName], Field(max_length=MOST_PEER_TRAITS), AfterValidator(_each_once)] = Field(
+        [], description="Traits of an account that its peers share, the coarsest first; none: everyone is a peer."
+    )
     min_population: int = Field(20, ge=1, le=1_000_000_000, description="Fewer active entities make no benchmark.")
     initial: Annotated[float, Field(gt=0)] | None = Field(
         None, description="The benchmark while there are too few active entities; null: no score until then."
@@ -151,7 +174,11 @@ class CurveKeys(_Keys):
         "exponential", description="How a normalised raw score becomes 1..100; none: the score is the raw."
     )
     # Far beyond 100 the curve is a step, and its exponential overflows.
-    steepness: float = Field(3, gt=0, le=100, description="k of the exponential and power_user curves.")
+    steepness: Annotated[
+        Annotated[Annotated[float, Field(gt=0, le=100)], Tag(NUMBER)] | Annotated[Literal["auto"], Tag(WORD)],
+        Discriminator(_number_or_word),
+        BeforeValidator(_number_or_auto),
+    ] = Field(3.0, description="k of the exponential and power_user curves; auto: the median active raw scores 50.")
 
 
 class ModelKeys(_Keys):

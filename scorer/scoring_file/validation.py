@@ -42,7 +42,6 @@ _LATER_KEYS: set[KeyPath] = {
     ("kpis",),
     ("destinations",),
     ("rankings",),
-    ("models", _ANY, "benchmark", "peers"),
     ("alerts", _ANY, "kpi"),
     ("alerts", _ANY, "to"),
     *(("alerts", _ANY, "when", later) for later in ("dropped_by", "dropped_while_peers_held", "inactive_for")),
@@ -54,7 +53,6 @@ _LATER_VALUES: dict[KeyPath, tuple[object, ...]] = {
     ("models", _ANY, "tenure"): ("normalise",),
     ("models", _ANY, "draft"): (True,),
     ("models", _ANY, "benchmark", "against"): ("self",),
-    ("models", _ANY, "curve", "steepness"): ("auto",),
     ("alerts", _ANY, "kind"): ("segment", "product"),
 }
 

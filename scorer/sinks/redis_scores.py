@@ -156,8 +156,12 @@ class RedisScores:
         version: int,
         computed_at: float,
         exact: bool,
+        steepness: float | None = None,
     ) -> None:
-        """The benchmark in force of a model, a kind and a peer group (percent-encoded, or `all`); None: warming up."""
+        """The benchmark in force of a model, a kind and a peer group (percent-encoded, or `all`).
+
+        A `raw` of None: warming up, or the group has its parent's. `steepness`: what `auto` came to, else None.
+        """
         key = f"{self._namespace}:benchmark:{model}:{kind.label}:{peers}"
         figures = {
             "raw": raw,
@@ -166,6 +170,8 @@ class RedisScores:
             "computed_at": computed_at,
             "exact": exact,
         }
+        if steepness is not None:
+            figures["steepness"] = steepness
         self._writer.note_benchmark(key, _json(figures).decode())
         self._work.set()
 

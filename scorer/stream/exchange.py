@@ -4,20 +4,37 @@ Every owner publishes the summaries of its partitions that changed; the owner of
 publishes what changed; every worker scores by what it reads.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 import xxhash
 
-from scorer.core.benchmark import Benchmark, Benchmarks, Summaries, Summary, merge
+from scorer.core.benchmark import EVERYONE, Benchmark, Benchmarks
+from scorer.core.benchmark_merge import merge
+from scorer.core.benchmark_summary import Summaries, Summary, SummaryKey
 from scorer.core.footing import Basis
 from scorer.core.model import Kind, Model, Scoring
+from scorer.core.peer_shares import MOST_GROUPS
 from scorer.stream.clock import Clock
 from scorer.stream.compacted import CompactedTopic
 from scorer.stream.connection import Connection
 from scorer.stream.topics import TopicNames
 
 _log = logging.getLogger(__name__)
+
+SEND_BYTES = 4_000_000
+"""Summaries are gathered up to here and written together: a partition with many groups has many small ones."""
+
+
+@dataclass
+class _News:
+    """Summaries to be published, and how to know them again. `size`: bytes."""
+
+    records: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    stamps: dict[SummaryKey, tuple[int, bytes]] = field(default_factory=dict)
+    size: int = 0
 
 
 class Exchange:
@@ -40,7 +57,8 @@ class Exchange:
         self._benchmarks = Benchmarks()
         self._summary_topic = CompactedTopic(connection, names.summaries, self._read_summary, patience=patience)
         self._benchmark_topic = CompactedTopic(connection, names.benchmarks, self._read_benchmark, patience=patience)
-        self._sent: dict[tuple[str, Kind, int], tuple[int, bytes]] = {}
+        self._sent: dict[SummaryKey, tuple[int, bytes]] = {}
+        self._warned: set[tuple[str, Kind]] = set()
         self._number = 0
 
     async def start(self) -> None:
@@ -59,38 +77,78 @@ class Exchange:
         await self._benchmark_topic.failed()
 
     def bases(self, model: Model, kind: Kind, groups: Sequence[str]) -> list[Basis]:
-        """What the scores of each peer group rest on now."""
+        """What a model's scores rest on now, one basis for each of some peer groups. Cheap while nothing is read."""
         return self._benchmarks.bases(model, kind, groups)
 
     def benchmarks(self) -> list[Benchmark]:
-        return self._benchmarks.all()
+        """Those in force: of the scoring file's models as they stand, of everyone and of the groups that have one."""
+        hashes = {model.name: model.hash for model in self._scoring.models}
+        return [
+            benchmark
+            for benchmark in self._benchmarks.all()
+            if hashes.get(benchmark.model) == benchmark.model_hash
+            and (benchmark.peers == EVERYONE or benchmark.raw is not None)
+        ]
 
     async def send(self, epoch: int, summaries: Iterable[Summary]) -> None:
-        """Publish a partition's summaries that changed since they were last sent in this epoch."""
+        """Publish a partition's summaries that changed since they were last sent in this epoch.
+
+        `summaries` is asked for one at a time, with a break for the event loop behind each.
+        """
+        news = _News()
         for summary in summaries:
-            at = (summary.model, summary.kind, summary.partition)
-            event_ms = summary.event_ms if self._clock.by_events else 0
-            facts = b"%d %d %s" % (summary.caught_up, event_ms, summary.model_hash.encode())
-            stamp = (epoch, xxhash.xxh3_128_digest(facts + summary.raws.tobytes()))
-            if self._sent.get(at) != stamp:
-                records = list(summary.records(epoch, self._next_number()))
-                await self._summary_topic.publish_many(records)
-                self._sent[at] = stamp
-                for key, value in records:
-                    self._read_summary(key, value)
+            self._note(news, epoch, summary)
+            if summary.peers == EVERYONE:
+                self._warn(summary)
+                for vanished in self._summaries.vanished(summary):
+                    self._note(news, epoch, vanished)
+            if news.size > SEND_BYTES:
+                await self._send(news)
+                news = _News()
+            await asyncio.sleep(0)
+        await self._send(news)
+
+    def _note(self, news: "_News", epoch: int, summary: Summary) -> None:
+        event_ms = summary.event_ms if self._clock.by_events else 0
+        stamp = (epoch, xxhash.xxh3_128_digest(b"%d " % event_ms + summary.body))
+        if self._sent.get(summary.key) != stamp:
+            news.records.extend(summary.records(epoch, self._next_number()))
+            news.stamps[summary.key] = stamp
+            news.size += len(summary.body)
+
+    async def _send(self, news: "_News") -> None:
+        if not news.records:
+            return
+        await self._summary_topic.publish_many(news.records)
+        self._sent.update(news.stamps)
+        for key, value in news.records:
+            self._read_summary(key, value)
+
+    def _warn(self, summary: Summary) -> None:
+        if summary.cut and (summary.model, summary.kind) not in self._warned:
+            self._warned.add((summary.model, summary.kind))
+            _log.warning(
+                "model %s: a partition has more than %s peer groups of %ss: members of the smaller ones are measured "
+                "against the group around theirs (take traits with fewer values as `peers`)",
+                summary.model,
+                MOST_GROUPS,
+                summary.kind.label,
+            )
 
     async def merge(self, epoch: int, partitions: int) -> None:
         """For the owner of partition 0: publish the benchmarks that changed, and mend what an older owner wrote."""
+        news: dict[bytes, Benchmark] = {}
         now_seconds = self._clock.wall_ms() / 1000
         for benchmark in merge(self._scoring, partitions, self._summaries, self._benchmarks, now_seconds):
-            await self._publish(benchmark, epoch)
+            if benchmark is not None:
+                news[benchmark.key] = benchmark
+            await asyncio.sleep(0)
         for benchmark in self._benchmarks.take_overwritten():
-            await self._publish(benchmark, epoch)
-
-    async def _publish(self, benchmark: Benchmark, epoch: int) -> None:
-        record = benchmark.record(epoch, self._next_number())
-        await self._benchmark_topic.publish(benchmark.key, record)
-        self._read_benchmark(benchmark.key, record)
+            news.setdefault(benchmark.key, benchmark)
+        records = [(key, benchmark.record(epoch, self._next_number())) for key, benchmark in news.items()]
+        await self._benchmark_topic.publish_many(records)
+        for key, record in records:
+            self._read_benchmark(key, record)
 
     def _next_number(self) -> int:
         self._number += 1

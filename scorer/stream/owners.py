@@ -188,8 +188,8 @@ class Owners:
             metrics.entities.labels(label, name).set(count)
 
     def benchmark_changed(self, benchmark: Benchmark, raw: float | None) -> None:
-        """`raw` is in force now; None while the model is warming up."""
-        labels = (benchmark.model, benchmark.kind.label, "all")
+        """`raw` is in force now; None while the model is warming up, or the group has its parent's."""
+        labels = (benchmark.model, benchmark.kind.label, benchmark.peers)
         self._place.metrics.benchmark_raw.labels(*labels).set(nan if raw is None else raw)
 
     def benchmark_age_seconds(self) -> float:

@@ -14,7 +14,9 @@ from unittest.mock import patch
 import numpy as np
 
 from scorer.core.alerts import RuleState
-from scorer.core.benchmark import Benchmarks, Summaries, merge
+from scorer.core.benchmark import Benchmarks
+from scorer.core.benchmark_merge import merge
+from scorer.core.benchmark_summary import Summaries
 from scorer.core.decode.native import decode
 from scorer.core.journal.owner import Identity, Owner
 from scorer.core.journal.restore import LogRecord
@@ -327,7 +329,8 @@ class World:
             for summary in home.state.passes.summaries(caught_up=True):
                 for key, value in summary.records(1, next(self._numbers)):
                     self.summaries.read(key, value)
-        changed = list(merge(self.scoring, len(self.homes), self.summaries, self.benchmarks, self.now_ms / 1000))
+        steps = merge(self.scoring, len(self.homes), self.summaries, self.benchmarks, self.now_ms / 1000)
+        changed = [benchmark for benchmark in steps if benchmark is not None]
         for benchmark in changed:
             self.benchmarks.read(benchmark.key, benchmark.record(1, next(self._numbers)))
         return bool(changed)

@@ -50,7 +50,7 @@ def models(draw: st.DrawFn, name: str) -> Model:
         benchmark=BenchmarkRule(
             draw(st.sampled_from([0.0, 37.5, 50.0, 90.0, 100.0])), draw(st.integers(1, 4)), draw(st.none() | eighths)
         ),
-        curve=Curve(shape, draw(st.sampled_from([0.5, 3.0, 6.0]))),
+        curve=Curve(shape, draw(st.sampled_from([0.5, 3.0, 6.0] + [None] * (shape is Shape.EXPONENTIAL)))),
         bands=BANDS,
         margin=0.0,
     )

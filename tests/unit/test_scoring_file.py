@@ -261,7 +261,18 @@ BAD_MODELS = [
     ("curve: {steepness: 0}", "curve.steepness: 0: must be greater than 0"),
     ("curve: {steepness: 101}", "curve.steepness: 101: must be less than or equal to 100"),
     ("curve: {steepness: .nan}", "curve.steepness: NaN: must be"),
-    ("curve: {steepness: true}", "curve.steepness: true: must be a number"),
+    ("curve: {steepness: true}", "curve.steepness: true: must be a number or auto"),
+    ("curve: {steepness: automatic}", 'curve.steepness: "automatic": must be a number or auto'),
+    ("curve: {steepness: [1]}", "curve.steepness: [...]: must be a number or auto"),
+    (
+        "curve: {shape: linear, steepness: auto}",
+        'curve.steepness: "auto": is for the shape exponential only: with linear give a number',
+    ),
+    ("benchmark: {peers: plan}", 'benchmark.peers: "plan": must be a list'),
+    ("benchmark: {peers: [plan, 1]}", "benchmark.peers[1]: 1: must be text"),
+    ('benchmark: {peers: [""]}', 'benchmark.peers[0]: "": a trait\'s name must be 1 to 512 bytes'),
+    ("benchmark: {peers: [plan, plan]}", "benchmark.peers: [...]: must name each only once"),
+    ("benchmark: {peers: [a, b, c, d, e, f, g, h, i]}", "benchmark.peers: [...]: must hold at most 8"),
     ("bands: {}", "bands: {}: must not be empty"),
     ("bands: {low: 0, mid: 50, high: 50}", "bands.high: 50: must be above the bound before it, 50: bands ascend"),
     ("bands: {high: 75, low: 25}", "bands.low: 25: must be above the bound before it, 75: bands ascend"),
@@ -366,9 +377,7 @@ NOT_YET_IN_A_MODEL = [
     ("rollup: sum", 'rollup: "sum"'),
     ("tenure: normalise", 'tenure: "normalise"'),
     ("draft: true", "draft: true"),
-    ("benchmark: {peers: [plan]}", "benchmark.peers"),
     ("benchmark: {against: self}", 'benchmark.against: "self"'),
-    ("curve: {steepness: auto}", 'curve.steepness: "auto"'),
 ]
 
 
@@ -457,6 +466,16 @@ def test_a_benchmark_rule_is_read() -> None:
     assert rule == BenchmarkRule(50.0, 1, 12.0)
 
 
+def test_peers_are_read_in_their_order() -> None:
+    assert model("benchmark: {peers: [region, plan]}").benchmark == BenchmarkRule(peers=("region", "plan"))
+    assert model("benchmark: {peers: [region]}").hash != model("benchmark: {peers: [plan]}").hash != model().hash
+
+
+def test_auto_steepness_is_read_and_is_another_model() -> None:
+    assert model("curve: {steepness: auto}").curve == Curve(Shape.EXPONENTIAL, None)
+    assert model("curve: {steepness: auto}").hash != model().hash
+
+
 def test_a_pattern_given_twice_stands_once() -> None:
     assert parse(document(top="exclude: {users: [bot-*, x, bot-*]}")).exclude_users == ("bot-*", "x")
 
@@ -502,6 +521,12 @@ def test_the_json_schema_knows_the_same_keys_types_and_limits() -> None:
     forms = nested(keys, "weights", "additionalProperties")["oneOf"]
     assert isinstance(forms, list)
     assert [form.get("type", form.get("$ref")) for form in forms] == ["number", "#/$defs/WeightKeys"]
+    steepness = nested(schema, "$defs", "CurveKeys", "properties", "steepness")
+    assert steepness["default"] == 3
+    assert steepness["oneOf"] == [
+        {"exclusiveMinimum": 0, "maximum": 100, "type": "number"},
+        {"const": "auto", "type": "string"},
+    ]
     assert nested(schema, "properties", "events")["maxProperties"] == 4_096
     assert [name for name, kind in schema["$defs"].items() if kind["additionalProperties"] is not False] == []
 
@@ -509,5 +534,5 @@ def test_the_json_schema_knows_the_same_keys_types_and_limits() -> None:
 def test_the_json_schema_offers_nothing_that_is_refused() -> None:
     schema = json_schema()
     offered = set(nested(schema, "properties")) | set(nested(schema, "$defs", "BenchmarkKeys", "properties"))
-    assert offered.isdisjoint({"segments", "kpis", "destinations", "rankings", "peers"})
+    assert offered.isdisjoint({"segments", "kpis", "destinations", "rankings"})
     assert nested(schema, "$defs", "ModelKeys", "properties", "score")["const"] == "weighted"

@@ -11,8 +11,8 @@ from scorer.core.cells import cell_keys
 from scorer.core.counts import Counts
 from scorer.core.events import MICRO
 from scorer.core.model import Curve, Kind, Model, Shape, Weight
-from scorer.core.score import CellView, Floats, RawScorer, curve_scores
-from tests.oracle import curve_score, raw_score
+from scorer.core.score import CellView, Floats, RawScorer, curve_scores, solved_steepness
+from tests.oracle import auto_steepness, curve_score, raw_score
 
 TODAY = 20_000
 TYPES = ("a", "b", "c", "d", "e", "unweighed")
@@ -183,7 +183,8 @@ def test_the_plain_sum_is_the_score_itself() -> None:
     assert curve_scores(np.array([475.0]), B, Curve(Shape.NONE)).tolist() == [475.0]
 
 
-shapes = st.sampled_from([shape for shape in Shape if shape is not Shape.NONE])
+shapes_of_curves = [shape for shape in Shape if shape is not Shape.NONE]
+shapes = st.sampled_from(shapes_of_curves)
 points = st.lists(st.floats(0, 1e6), min_size=1, max_size=40)
 
 
@@ -204,3 +205,42 @@ def test_a_score_does_not_depend_on_its_neighbours(
 
     together = scores(np.array(raw))
     assert together == [scores(np.array([value]))[0] for value in raw]
+
+
+@given(shapes, points, st.data())
+def test_a_row_scores_the_same_whether_its_benchmark_is_a_number_or_one_of_a_column(
+    shape: Shape, raw: list[float], data: st.DataObject
+) -> None:
+    n = len(raw)
+    benchmarks = data.draw(st.lists(st.floats(1e-6, 1e6), min_size=n, max_size=n))
+    steep = data.draw(st.lists(st.floats(0.1, 10), min_size=n, max_size=n))
+    curve = Curve(shape, None if shape is Shape.EXPONENTIAL else 2.0)
+    values = np.array(raw)
+    columns = curve_scores(values, np.array(benchmarks), curve, np.array(steep)).tolist()
+    alone = [curve_scores(values[at : at + 1], benchmarks[at], curve, steep[at])[0] for at in range(n)]
+    assert columns == alone
+    same = curve_scores(values, np.full(n, benchmarks[0]), curve, np.full(n, steep[0])).tolist()
+    assert same == curve_scores(values, benchmarks[0], curve, steep[0]).tolist()
+
+
+def test_a_row_without_a_benchmark_in_a_column_has_no_score() -> None:
+    for shape in shapes_of_curves:
+        found = curve_scores(np.array([1.0, 1.0]), np.array([np.nan, 2.0]), Curve(shape))
+        assert np.isnan(found).tolist() == [True, False]
+
+
+def test_auto_steepness_is_3_while_nothing_else_is_known() -> None:
+    raw = np.array([7.0, 37.0])
+    assert curve_scores(raw, B, Curve(steepness=None)).tolist() == curve_scores(raw, B, Curve()).tolist()
+
+
+@given(st.floats(1e-9, 1e9))
+def test_auto_steepness_brings_the_median_to_50_within_its_range(ratio: float) -> None:
+    k = solved_steepness(ratio)
+    assert 0.1 <= k <= 10.0
+    score = curve_scores(np.array([ratio]), 1.0, Curve(steepness=None), k)[0]
+    if 0.1 < k < 10.0:
+        assert score == pytest.approx(50.0, rel=1e-9)
+    else:
+        assert (score >= 50.0) == (k == 0.1)
+    assert k == pytest.approx(auto_steepness(ratio, 1.0), rel=1e-9)
