@@ -152,8 +152,8 @@ class Resync:
         return ResyncFailed(
             f"{stage}: nothing for {patience_seconds:g} s from the owner of {_listed(partitions)} (partitions of the "
             f"input, which has {self._partitions}). Are workers running and ready, with the same SCORER_NAMESPACE and "
-            "SCORER_REDIS_URL? No score was lost. An owner that is only slow goes on by itself: try again with a "
-            "longer --timeout"
+            "SCORER_REDIS_URL? No score was lost. An owner that is only slow goes on by itself: try again later, "
+            "or wait longer (--timeout)"
         )
 
     def _beats(self) -> dict[int, bytes]:

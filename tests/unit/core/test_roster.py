@@ -3,7 +3,7 @@
 import pytest
 
 from scorer.core.model import Kind
-from scorer.core.roster import NO_PARENT, EntityKey, Roster, entity_id
+from scorer.core.roster import NO_PARENT, EntityKey, Roster, entity_id, record_key
 from tests.oracle_input import member_id
 
 
@@ -20,6 +20,14 @@ def entered(*keys: EntityKey) -> Roster:
 @pytest.mark.parametrize("user", ["u", "u/1", "100%", "%25", "ж"])
 def test_a_members_id_is_the_oracles(account: str | None, user: str) -> None:
     assert entity_id((account, user)) == member_id(account, user)
+
+
+@pytest.mark.parametrize("account", [None, "acme", "a/b", "50%", "%2F", "%252F/%", "ünï"])
+@pytest.mark.parametrize("user", ["u", "u/1", "100%", "%25", "ж"])
+def test_from_an_id_follows_the_key_of_its_events(account: str | None, user: str) -> None:
+    assert record_key(Kind.USER, entity_id((account, user))) == (user if account is None else account)
+    if account is not None:
+        assert record_key(Kind.ACCOUNT, entity_id((account, None))) == account
 
 
 def test_an_accounts_id_is_left_as_it_is() -> None:
