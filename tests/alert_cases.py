@@ -60,10 +60,10 @@ def scores_near(rule: Rule) -> st.SearchStrategy[float | None]:
     threshold = rule.threshold or 25.0
     edges = [threshold + sign * rule.margin for sign in (-1, 0, 1)]
     near = [*edges, *(math.nextafter(edge, -math.inf) for edge in edges), 1.0, 99.0]
-    return st.sampled_from([None, *near])
+    return st.sampled_from([1.0, 99.0, None, *near])
 
 
-bands = st.sampled_from([None, *BANDS, "inactive"])
+bands = st.sampled_from([*BANDS, "inactive", None])
 
 
 def numbers(scores: Sequence[float | None]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -115,6 +115,24 @@ def test_a_recovery_that_is_pending_holds_back_what_waits_for_the_cooldown() -> 
     assert watched.see(10, at=123) == ["fired 2"]
 
 
+def test_a_recovery_that_began_while_it_waited_ends_it_after_the_hold() -> None:
+    watched = Watched(rule(cooldown_ms=100, hold_ms=10))
+    for score, at in ((30, 0), (10, 10), (10, 20), (30, 30), (30, 40), (10, 50), (10, 60), (30, 70)):
+        watched.see(score, at=at)
+    assert watched.world.state.due(79).tolist() == []
+    assert watched.world.state.due(80).tolist() == [0]
+    assert watched.see(30, at=80) == []
+    assert len(watched.world.state.held_rows()) == 0
+
+
+def test_what_waited_says_what_the_score_was_before_it_crossed_whatever_it_tried_since() -> None:
+    watched = Watched(rule(cooldown_ms=100, hold_ms=10))
+    for score, at in ((30, 0), (10, 10), (10, 20), (30, 30), (40, 40), (10, 50), (10, 60), (30, 70), (10, 75)):
+        watched.see(score, at=at)
+    assert watched.see(10, at=120) == ["fired 2"]
+    assert watched.world.told[0][-1].before[0] == 40.0
+
+
 def test_the_cooldown_counts_from_the_last_alert_that_fired() -> None:
     watched = Watched(rule(cooldown_ms=100))
     steps = ((30, 0), (10, 10), (30, 20), (10, 110), (30, 111), (10, 209), (10, 210))
@@ -205,6 +223,15 @@ def test_a_silent_change_of_the_band_fires_nothing_and_resolves_what_is_open() -
     assert watched.see(band="champion") == []
     assert watched.see(band="healthy") == ["fired 2"]
     assert watched.see(band="champion", silent=True) == ["recovered 2"]
+
+
+def test_a_silent_change_of_the_band_ends_what_waits() -> None:
+    watched = Watched(rule(When.BAND_CHANGED, cooldown_ms=100))
+    for band, at in (("healthy", 0), ("low", 10), ("at_risk", 20)):
+        watched.see(band=band, at=at)
+    assert watched.see(band="champion", at=30, silent=True) == []
+    assert watched.see(band="champion", at=200) == []
+    assert watched.see(band="low", at=210) == ["fired 3"]
 
 
 def test_after_a_pause_only_the_net_transition_fires() -> None:

@@ -94,9 +94,10 @@ def test_episodes_go_on_however_long_a_rule_was_gone() -> None:
 def test_a_code_given_out_again_is_another_rule() -> None:
     rules = in_force(CHURN)
     see(rules, "churn", 30.0, 10.0)
-    rules.put_in_force([[0, RISE.packed(), 0]])
-    assert len(rules.held_rows()) == 0
-    assert rules.states[0].rule == RISE
+    for other in (replace(CHURN, threshold=50.0), RISE):
+        rules.put_in_force([[0, other.packed(), 0]])
+        assert len(rules.held_rows()) == 0
+        assert rules.states[0].rule == other
 
 
 @pytest.mark.parametrize(
