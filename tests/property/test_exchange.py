@@ -143,6 +143,7 @@ class World:
         self.workers = [self.new_worker(), self.new_worker()]
         self.epochs = [[1, NEVER] for _ in range(PARTITIONS)]
         self.members = list(members)
+        self.version = 1_000
 
     def new_worker(self) -> Worker:
         in_force: dict[str, Benchmark] = {}
@@ -271,6 +272,16 @@ async def merge(world: World, zombie: bool) -> None:
     await world.workers[at].exchange.merge(world.epochs[0][at], PARTITIONS)
 
 
+async def zombie_publishes(world: World, peers: str, raw: float | None) -> None:
+    """What it merged long ago; the write was on its way until now."""
+    epoch = world.epochs[0][1 - world.owner(0)]
+    if epoch != NEVER:
+        version = world.version
+        stale = Benchmark("m", world.model.hash, Kind.USER, raw, 99, version, 1, 0.0, peers=peers, steepness=1.0)
+        world.benchmarks.append(stale.key, stale.record(epoch, version))
+        world.version += 1
+
+
 async def read(world: World, worker: int, summaries: bool, partition: int, most: int) -> None:
     reading = world.workers[worker]
     (reading.summaries if summaries else reading.benchmarks).read(partition, most)
@@ -301,6 +312,7 @@ ops = st.lists(
     | op(zombie_sends, partition=which, found=members)
     | op(two_send_at_once, partition=which, found=members)
     | op(merge, zombie=st.booleans())
+    | op(zombie_publishes, peers=st.sampled_from(GROUPS), raw=st.none() | st.just(3.5))
     | op(read, worker=st.integers(0, 1), summaries=st.booleans(), partition=st.integers(0, 2), most=st.integers(1, 9))
     | op(move, partition=which)
     | op(restart, worker=st.integers(0, 1), compacts=st.booleans()),
