@@ -77,7 +77,8 @@ class Judge:
             return
         ground = self.footing[judgement].under(np.zeros(len(rows), np.int64))
         silent = _silent(held.standing, model, rows, ground)
-        change = held.standing.judge(code, model, rows, held.raw[rows], ground, self._hold(code, silent))
+        unused = state.roster.last_ms[rows] == 0 if kind is Kind.ACCOUNT else None
+        change = held.standing.judge(code, model, rows, held.raw[rows], ground, self._hold(code, silent), unused)
         again = held.again[rows]
         at_once = self._watch(judgement, change, ground, silent) | again
         news = held.standing.differs(change) | again

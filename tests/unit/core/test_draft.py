@@ -5,7 +5,7 @@ import pytest
 
 from scorer.core.cells import MAX_TYPES
 from scorer.core.columns import Counted
-from scorer.core.draft import Cut, Draft, Judged, Newcomers, Piece, pieces
+from scorer.core.draft import Cut, Draft, Judged, Newcomers, Piece, TraitNews, pieces
 from scorer.core.events import MAX_ID_BYTES, MAX_VALUE, MICRO
 from scorer.core.footing import Basis, Footing
 from scorer.core.journal.records import MAX_ENTRY_BYTES, Entry, encode
@@ -58,7 +58,8 @@ def entry_bytes(cuts: list[Cut]) -> list[int]:
 
 
 def cut_up(to: int, events: Counted, new: Newcomers, offsets: list[int] | None = None) -> list[Piece]:
-    return list(pieces(to, events, np.array(offsets if offsets is not None else range(len(events)), np.int64), new))
+    at = np.arange(len(events))
+    return list(pieces(to, events, at, at if offsets is None else np.array(offsets), new, TraitNews()))
 
 
 def test_a_chunk_of_strangers_with_the_longest_ids_fits() -> None:
