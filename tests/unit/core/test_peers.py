@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scorer.core.events import TraitChanges
 from scorer.core.peers import ALL, PeerGroups, group_path
 from scorer.core.roster import NO_PARENT, EntityKey, Roster
 from scorer.core.traits import Traits
@@ -54,13 +55,14 @@ def test_a_trait_behind_one_that_is_missing_says_nothing() -> None:
 
 def test_groups_follow_the_traits_at_once() -> None:
     held = Accounts()
-    for traits, group in [
+    steps: list[tuple[TraitChanges, str]] = [
         ({"plan": "free"}, "plan=free"),
         ({"region": "us"}, "plan=free,region=us"),
         ({"plan": "pro"}, "plan=pro,region=us"),
         ({"plan": None}, "all"),
         ({"plan": "free"}, "plan=free,region=us"),
-    ]:
+    ]
+    for traits, group in steps:
         held.traits.set(1, traits)
         assert held.names() == ["all", group, "all", group, "all", "all"]
 
