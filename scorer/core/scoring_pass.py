@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scorer.core.admission import Gate
 from scorer.core.benchmark_summary import Summary
 from scorer.core.events import Int64s, TraitChanges
-from scorer.core.footing import Bases, Footing
+from scorer.core.footing import Bases
 from scorer.core.judging import Judge, Judgement
 from scorer.core.model import Kind, Model
 from scorer.core.peer_shares import Lineages, peer_shares
@@ -34,7 +34,6 @@ SLICE_ROWS = 8_192
 """Rows of one step of a pass: well under 50 ms."""
 
 NOBODY: Int64s = np.empty(0, np.int64)
-EVERYONE = ["all"]
 
 
 @dataclass(slots=True)
@@ -76,6 +75,7 @@ class ScoringPass:
         self.owing: set[int] = set()
         self.events_told = True
         self._peer_groups: dict[tuple[str, ...], PeerGroups] = {}
+        self._lineages: dict[tuple[str, ...], Lineages] = {}
 
     def bind(self) -> None:
         """The state's models and type codes are known now. Nobody's raw score is."""
@@ -89,6 +89,7 @@ class ScoringPass:
         self._bucket = -1
         lists = {model.benchmark.peers for model in self._state.scoring.models}
         self._peer_groups = {peers: PeerGroups(peers, self._state.traits, self._state.roster) for peers in lists}
+        self._lineages = {peers: Lineages() for peers in lists}
 
     def peer_groups(self, model: Model) -> PeerGroups:
         """Whom the model's entities are measured against; models with the same `peers` share it."""
@@ -165,11 +166,7 @@ class ScoringPass:
         if closes:
             self._close_buckets(bucket)
         for judgement in self._judgements:
-            code, kind = judgement
-            before = self.judge.footing.get(judgement)
-            footing = Footing(bases.bases(self.judge.models[code], kind, EVERYONE))
-            self.judge.footing[judgement] = footing
-            if not closes and footing.moved_since(before):
+            if self.judge.stand_on(judgement, bases) and not closes:
                 self._rejudge([judgement])
         if self.judge.overlooked and not self.judge.paused:
             self.judge.overlooked = False
@@ -263,7 +260,9 @@ class ScoringPass:
         rows = len(state.roster)
         raw = state.models[code].raw[:rows]
         active = np.flatnonzero((raw > 0.0) & (state.roster.kind[:rows] == kind))
-        lineages, codes = Lineages(), np.zeros(len(active), np.int64)  # everyone is one group
+        groups = self.peer_groups(model)
+        codes, lineages = groups.codes(active), self._lineages[groups.peers]
+        lineages.follow(groups.names)
         blank = Summary(model.name, model.hash, kind, state.partition, caught_up, state.event_ms)
         return peer_shares(blank, raw[active], codes, lineages)
 

@@ -1,6 +1,7 @@
 """Whatever comes, in whatever chunks, with whatever crashes: the partitions end where a naive recount does."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -48,7 +49,10 @@ def models(draw: st.DrawFn, name: str) -> Model:
         {event: Weight(weight, draw(caps), draw(caps)) for event, weight in weights.items()},
         half_life=half_life,
         benchmark=BenchmarkRule(
-            draw(st.sampled_from([0.0, 37.5, 50.0, 90.0, 100.0])), draw(st.integers(1, 4)), draw(st.none() | eighths)
+            draw(st.sampled_from([0.0, 37.5, 50.0, 90.0, 100.0])),
+            draw(st.integers(1, 4)),
+            draw(st.none() | eighths),
+            draw(st.sampled_from([(), (), ("plan",), ("plan", "region")])),
         ),
         curve=Curve(shape, draw(st.sampled_from([0.5, 3.0, 6.0] + [None] * (shape is Shape.EXPONENTIAL)))),
         bands=BANDS,
@@ -279,11 +283,13 @@ def test_partitions_end_where_a_naive_recount_does(
     assert world.counts(first_bucket) == oracle.counts(world.now_ms)
     assert world.traits() == oracle.traits
     assert compare(oracle.results(world.now_ms), world.redis.documents, gone=oracle.gone(world.now_ms)) == []
-    for (model, kind), (raw, population) in oracle.benchmarks(world.now_ms).items():
+    for (model, kind, group), right in oracle.group_benchmarks(world.now_ms).items():
         of = next(each for each in world.scoring.models if each.name == model)
-        (basis,) = world.benchmarks.bases(of, Kind[kind.upper()], ["all"])
-        assert basis.population == population
-        assert (basis.benchmark is None) == (raw is None)
+        (basis,) = world.benchmarks.bases(of, Kind[kind.upper()], [group])
+        assert basis.population == right.population or group != "all"
+        assert (basis.benchmark is None) == (right.benchmark is None)
+        assert math.isclose(basis.benchmark or 0.0, right.benchmark or 0.0)
+        assert basis.steepness is None or math.isclose(basis.steepness, right.steepness)
     check_alerts(world)
     for home in world.homes:
         assert oracle_refusals(world, home) <= home.refused
