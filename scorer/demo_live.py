@@ -28,7 +28,7 @@ _LINES_AROUND_THE_ACCOUNTS = 10
 
 
 class LiveTraffic:
-    """A company's events into the input topic: a month of history at once, then each event when it is due."""
+    """A company's traffic into the input topic: accounts and a month's history at once, then each event when due."""
 
     def __init__(self, company: Company, connection: Connection, topic: str, events_per_second: float) -> None:
         self._company = company
@@ -43,6 +43,7 @@ class LiveTraffic:
     async def run(self) -> None:
         """Without end. Raises BrokerError."""
         async with open_input(self._connection, self._topic, patience=BROKER_PATIENCE_SECONDS) as writer:
+            await writer.write((account.account_id, account.json()) for account in self._company.accounts)
             now = time.time()
             for batch in _batches(self._company.history(now), _HISTORY_BATCH):
                 self.history_events += await _write(writer, batch)

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-OUTCOMES = ("counted", "duplicate", "replayed", "late", "excluded", "unknown_type", "dead_letter")
-"""What becomes of an event."""
+OUTCOMES = ("counted", "duplicate", "replayed", "late", "excluded", "unknown_type", "dead_letter", "trait")
+"""What becomes of a record; `trait`: it told an account's traits."""
 
 _LATENCIES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 _DURATIONS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)

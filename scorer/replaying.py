@@ -1,4 +1,4 @@
-"""`scorer replay`: events from a file of JSON lines, written into the input topic as a product would.
+"""`scorer replay`: events and account records, JSON lines of a file, written into the input as a product would.
 
 Every line is judged by the worker's own rules before it is written, so that a bad one is named here, with its
 number, and not found later among the dead letters.
@@ -25,7 +25,7 @@ Lines = list[tuple[int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is no usable event: the reason is one of INTERFACES 4, the detail is for a person."""
+    """A line that is no usable record: the reason is one of INTERFACES 4, the detail is for a person."""
 
     line: int
     reason: str
@@ -105,14 +105,14 @@ async def _read(descriptor: int) -> bytes:
 async def replay(
     descriptor: int, writer: InputWriter, replayed: Replay, on_step: Callable[[list[BadLine]], None]
 ) -> None:
-    """Write every usable event of the file; `replayed` counts along, `on_step` is told what was newly found bad.
+    """Write every usable record of the file; `replayed` counts along, `on_step` is told what was newly found bad.
 
     Raises Unreachable, Refused, OSError; `replayed` then tells how far it came.
     """
     async for lines, size in LineReader(descriptor):
-        events, bad = _judge(lines)
-        await writer.write(events)
-        replayed.sent += len(events)
+        records, bad = _judge(lines)
+        await writer.write(records)
+        replayed.sent += len(records)
         replayed.skipped += len(bad)
         replayed.bytes_read += size
         named = bad[: max(0, _NAMED_BAD_LINES - len(replayed.bad))]
@@ -122,6 +122,8 @@ async def replay(
 
 def _judge(lines: Lines) -> tuple[list[Keyed], list[BadLine]]:
     columns, rejects = decode([text for _, text in lines])
-    keys = (account or user for account, user in zip(columns.account_id, columns.user_id, strict=True))
-    events = [(key, lines[row][1]) for key, row in zip(keys, columns.index.tolist(), strict=True)]
-    return events, [BadLine(lines[reject.index][0], str(reject.reason), reject.detail) for reject in rejects]
+    homes = (account or user for account, user in zip(columns.account_id, columns.user_id, strict=True))
+    keys = dict(zip(columns.index.tolist(), homes, strict=True))
+    keys |= {record.index: record.account_id for record in columns.traits}
+    records = [(keys[row], lines[row][1]) for row in sorted(keys)]
+    return records, [BadLine(lines[reject.index][0], str(reject.reason), reject.detail) for reject in rejects]

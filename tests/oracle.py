@@ -7,9 +7,13 @@ Rule 1: an event that isn't `counted` leaves no trace: no entity, no count, and 
 Rule 2: without `now_ms`, `feed` calls nothing late. Lateness can't change a score (a late event lies outside every
     window, and `now` never goes back); it decides only which of two events with the same id counts, and who exists.
 Rule 3: an event of value 0 is an event: whoever has one in the window isn't inactive.
-Rule 4: an entity exists while it has a counted event within the retention (or ahead of `now`). One with older events
-    only is absent from `results`; `gone` names it, and Redis may still hold its last write, `inactive`.
-Rule 5: the first state that fits: raw 0 without a benchmark is `warming_up`, not 1.
+Rule 4: an entity exists while it has a counted event within the retention (or ahead of `now`), an account also while
+    it has traits. One with older events only is absent from `results`; `gone` names it, and Redis may still hold its
+    last write, `inactive` (or `never_used`, of an account that had only traits and has none now).
+Rule 5: an account with traits but no event within the retention is `never_used` if none of its events ever counted,
+    else `inactive`. If it had no traits either for a while, it may have been forgotten meanwhile: either is right,
+    and it is in `gone`.
+Rule 6: the first state that fits: raw 0 without a benchmark is `warming_up`, not 1.
 """
 
 import math
@@ -19,9 +23,22 @@ from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import quote
 
 from scorer.core.model import Band, Curve, Kind, Model, Scoring, Shape
-from tests.oracle_input import MICRO, UnusableRecordError, counted, decimal_of, member_id, parsed, partition_of
+from tests.oracle_input import (
+    MAX_TRAITS,
+    MICRO,
+    UnusableRecordError,
+    counted,
+    decimal_of,
+    is_account_record,
+    member_id,
+    parsed,
+    partition_of,
+    told,
+)
 
 Entity = tuple[Kind, str]
 Cell = tuple[int, str]
@@ -42,6 +59,18 @@ class Result:
     benchmark: float | None
 
 
+class Yardstick(NamedTuple):
+    """What a peer group's members are measured with, and how many of them are active. `steepness`: the curve's k.
+
+    The benchmark is that of the nearest group around it that is large enough, else the file's `initial`, with k 3
+    where it is `auto`.
+    """
+
+    benchmark: float | None
+    population: int
+    steepness: float
+
+
 class Oracle:
     """Counts events one at a time; tells all scores of any moment.
 
@@ -59,6 +88,11 @@ class Oracle:
         self._seen: set[tuple[int, str]] = set()
         self._cells: dict[str, dict[Cell, int]] = defaultdict(lambda: defaultdict(int))
         self._members: dict[str, set[str]] = defaultdict(set)
+        self._account_of: dict[str, str] = {}
+        self.traits: dict[str, dict[str, str]] = {}
+        """Of every account that has any."""
+        self._had_traits: set[str] = set()
+        self._perhaps_forgotten: set[str] = set()
 
     def feed(
         self,
@@ -84,12 +118,10 @@ class Oracle:
         self, event: Mapping[str, object] | bytes | None, record_ms: int, now_ms: int | None, partition: int | None
     ) -> str:
         record = parsed(event)
-        if "traits" in record and "event" not in record:
-            return "trait"
+        if is_account_record(record):
+            return self._tell(*told(record), now_ms, partition)
         said = counted(record)
-        home = partition_of(said.account or said.user, self.partitions) if self.partitions else 0
-        if partition is not None and partition != home:
-            raise UnusableRecordError("wrong_partition")
+        home = self._home(said.account or said.user, partition)
         clocks = [ms for ms in (record_ms if record_ms >= 0 else None, now_ms) if ms is not None]
         if clocks and said.ts_ms > min(clocks) + HOUR_MS:
             raise UnusableRecordError("in_future")
@@ -108,8 +140,38 @@ class Oracle:
         self._cells[member][bucket, said.event] += said.micros
         if said.account is not None:
             self._members[said.account].add(member)
+            self._account_of[member] = said.account
+            self._perhaps_forgotten.discard(said.account)
         self.largest_ts_ms = said.ts_ms if self.largest_ts_ms is None else max(said.ts_ms, self.largest_ts_ms)
         return "counted"
+
+    def _home(self, key: str, partition: int | None) -> int:
+        """The partition that a key belongs into."""
+        home = partition_of(key, self.partitions) if self.partitions else 0
+        if partition is not None and partition != home:
+            raise UnusableRecordError("wrong_partition")
+        return home
+
+    def _tell(self, account: str, traits: Mapping[str, str | None], now_ms: int | None, partition: int | None) -> str:
+        self._home(account, partition)
+        before = self.traits.pop(account, {})
+        merged = {name: value for name, value in (before | dict(traits)).items() if value is not None}
+        if len(merged) > MAX_TRAITS:
+            self.traits[account] = before
+            raise UnusableRecordError("bad_value")
+        if merged:
+            self.traits[account] = merged
+            self._had_traits.add(account)
+        if merged and not before and account in self._members:
+            newest = max(bucket for member in self._members[account] for bucket, _ in self._cells[member])
+            if now_ms is None or newest < self._oldest(now_ms):
+                self._perhaps_forgotten.add(account)
+        return "trait"
+
+    def group(self, model: Model, kind: Kind, entity_id: str) -> str:
+        """The name of an entity's peer group."""
+        account = entity_id if kind is Kind.ACCOUNT else self._account_of.get(entity_id, "")
+        return peer_path(model.benchmark.peers, self.traits.get(account, {}))[-1]
 
     def _oldest(self, now_ms: int) -> int:
         """The oldest bucket within the retention."""
@@ -137,13 +199,25 @@ class Oracle:
         return {entity: cells for entity, cells in kept.items() if cells}
 
     def benchmarks(self, now_ms: int) -> dict[tuple[str, str], tuple[float | None, int]]:
-        """(model, kind) -> benchmark (None: everyone is warming up) and active population; not for curve `none`."""
+        """(model, kind) -> benchmark (None: everyone is warming up) and active population; not for curve `none`.
+
+        Of everyone: `group_benchmarks` tells those of peer groups.
+        """
+        groups = self.group_benchmarks(now_ms)
+        return {(model, kind): found[:2] for (model, kind, group), found in groups.items() if group == "all"}
+
+    def group_benchmarks(self, now_ms: int) -> dict[tuple[str, str, str], Yardstick]:
+        """(model, kind, peer group) -> what its members are measured with; not for curve `none`.
+
+        For `all`, and for every group that somebody is in; a group that is too small has its parent's benchmark.
+        """
         counts = self.counts(now_ms)
         return {
-            (model.name, kind.label): self._benchmark(model, self._raws(model, kind, counts, now_ms))
+            (model.name, kind.label, group): found
             for model in self.scoring.models
             for kind in model.kinds
             if model.curve.shape is not Shape.NONE
+            for group, found in self._yardsticks(model, kind, self._raws(model, kind, counts, now_ms)).items()
         }
 
     def results(self, now_ms: int) -> dict[tuple[str, str, str], Result]:
@@ -153,15 +227,18 @@ class Oracle:
         for model in self.scoring.models:
             for kind in model.kinds:
                 raws = self._raws(model, kind, counts, now_ms)
-                benchmark, _ = self._benchmark(model, raws)
-                solved = replace(model, curve=self._solved(model, raws))
+                yardsticks = self._yardsticks(model, kind, raws)
                 for entity_id, raw in raws.items():
-                    results[model.name, kind.label, entity_id] = _result(solved, raw, benchmark)
+                    result = _result(model, raw, yardsticks[self.group(model, kind, entity_id)])
+                    if kind is Kind.ACCOUNT and entity_id not in self._members:
+                        result = Result(None, 0.0, None, "never_used", result.benchmark)
+                    results[model.name, kind.label, entity_id] = result
         return results
 
     def gone(self, now_ms: int) -> set[tuple[str, str, str]]:
-        """(model, kind, entity id) of those whose every counted event is older than the retention (Rule 4)."""
-        gone = self.counts().keys() - self.counts(now_ms).keys()
+        """(model, kind, entity id) of those that are known no more, or may not be (Rules 4 and 5)."""
+        known = self.counts().keys() | {(Kind.ACCOUNT, account) for account in self._had_traits}
+        gone = known - self._present(self.counts(now_ms))
         return {
             (model.name, kind.label, entity_id)
             for model in self.scoring.models
@@ -174,29 +251,47 @@ class Oracle:
     ) -> dict[str, float | None]:
         """Raw of every entity of the kind; None without an event in the window that the model weighs."""
         current = now_ms // self.bucket_ms
-        return {
-            entity_id: raw_score(model, of, cells, current) for (of, entity_id), cells in counts.items() if of == kind
-        }
+        present = (entity for entity in self._present(counts) if entity[0] is kind)
+        return {entity[1]: raw_score(model, kind, counts.get(entity, {}), current) for entity in present}
 
-    def _solved(self, model: Model, raws: Mapping[str, float | None]) -> Curve:
-        """The curve with a number for `steepness: auto`: 3 while there is no benchmark but the file's `initial`."""
-        active = [raw for raw in raws.values() if raw is not None and raw > 0]
-        if model.curve.steepness is not None:
-            return model.curve
-        if not active or len(active) < model.benchmark.min_population:
-            return replace(model.curve, steepness=3.0)
-        benchmark = percentile(active, model.benchmark.percentile)
-        return replace(model.curve, steepness=auto_steepness(percentile(active, 50.0), benchmark))
+    def _present(self, counts: Mapping[Entity, Mapping[Cell, int]]) -> set[Entity]:
+        """Who exists for sure (Rules 4 and 5); `counts` are those within the retention."""
+        return counts.keys() | {(Kind.ACCOUNT, account) for account in self.traits.keys() - self._perhaps_forgotten}
 
-    @staticmethod
-    def _benchmark(model: Model, raws: Mapping[str, float | None]) -> tuple[float | None, int]:
-        if model.curve.shape is Shape.NONE:
-            return None, 0
-        active = [raw for raw in raws.values() if raw is not None and raw > 0]
-        rule = model.benchmark
-        if not active or len(active) < rule.min_population:
-            return rule.initial, len(active)
-        return percentile(active, rule.percentile), len(active)
+    def _yardsticks(self, model: Model, kind: Kind, raws: Mapping[str, float | None]) -> dict[str, Yardstick]:
+        """By peer group: what its members are measured with (SCORING 2.2)."""
+        peers, rule = model.benchmark.peers, model.benchmark
+        active: dict[str, list[float]] = {"all": []}
+        path_to = {"all": ["all"]}
+        for entity_id, raw in raws.items():
+            account = entity_id if kind is Kind.ACCOUNT else self._account_of.get(entity_id, "")
+            path = peer_path(peers, self.traits.get(account, {}))
+            for length, group in enumerate(path, start=1):
+                path_to[group] = path[:length]
+                active.setdefault(group, []).extend([raw] if raw is not None and raw > 0 else [])
+        found: dict[str, Yardstick] = {}
+        for group, path in path_to.items():
+            enough = [active[each] for each in path if len(active[each]) >= max(1, rule.min_population)]
+            benchmark = percentile(enough[-1], rule.percentile) if enough else rule.initial
+            steepness = 3.0 if model.curve.steepness is None else model.curve.steepness
+            if enough and model.curve.steepness is None:
+                steepness = auto_steepness(percentile(enough[-1], 50.0), percentile(enough[-1], rule.percentile))
+            plain = model.curve.shape is Shape.NONE
+            found[group] = (
+                Yardstick(None, 0, steepness) if plain else Yardstick(benchmark, len(active[group]), steepness)
+            )
+        return found
+
+
+def peer_path(peers: Sequence[str], traits: Mapping[str, str]) -> list[str]:
+    """The peer groups that traits put an account in: everyone's first, its own last."""
+    path = ["all"]
+    for length in range(1, len(peers) + 1):
+        names = peers[:length]
+        if any(name not in traits for name in names):
+            break
+        path.append(",".join(f"{quote(name, safe='')}={quote(traits[name], safe='')}" for name in names))
+    return path
 
 
 def raw_score(model: Model, kind: Kind, cells: Mapping[Cell, int], current: int) -> float | None:
@@ -259,7 +354,8 @@ def auto_steepness(median: float, benchmark: float) -> float:
     return float(low)
 
 
-def _result(model: Model, raw: float | None, benchmark: float | None) -> Result:
+def _result(model: Model, raw: float | None, yardstick: Yardstick) -> Result:
+    benchmark = yardstick.benchmark
     plain = model.curve.shape is Shape.NONE
     if raw is None:
         return Result(0.0 if plain else 1.0, 0.0, "inactive", "inactive", benchmark)
@@ -267,7 +363,7 @@ def _result(model: Model, raw: float | None, benchmark: float | None) -> Result:
         return Result(raw, raw, band_of(model.bands, raw), "scored", None)
     if benchmark is None:
         return Result(None, raw, None, "warming_up", None)
-    score = curve_score(model.curve, raw, benchmark)
+    score = curve_score(replace(model.curve, steepness=yardstick.steepness), raw, benchmark)
     return Result(score, raw, band_of(model.bands, score), "scored", benchmark)
 
 
@@ -306,7 +402,8 @@ def compare(
     """The differences between the oracle's results and the documents of Redis (key -> parsed JSON), in words.
 
     State and band are compared exactly, score, raw and benchmark to `rel`. Keys that aren't scores are ignored. `gone`:
-    entities that may be there, if `inactive`. `without_bands`: models whose band depends on a past (margin above 0).
+    entities that may be there, `inactive` or `never_used`. `without_bands`: models whose band depends on a past (margin
+    above 0).
     """
     prefix = f"{namespace}:score:"
     found = {key.removeprefix(prefix): document for key, document in documents.items() if key.startswith(prefix)}
@@ -316,7 +413,7 @@ def compare(
     for key in sorted(found.keys() - expected.keys()):
         if key not in allowed:
             differences.append(f"surplus: {key}, found {dict(found[key])}")
-        elif found[key].get("state") != "inactive":
+        elif found[key].get("state") not in ("inactive", "never_used"):
             differences.append(f"{key}: no event left, but state is {found[key].get('state')!r}")
     for key in sorted(expected.keys() & found.keys()):
         exact = ("state",) if key.split(":")[0] in without_bands else ("state", "band")

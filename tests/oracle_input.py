@@ -20,6 +20,7 @@ FAR_MS = 10**15
 MAX_RECORD_BYTES = 128 * 1024
 MAX_ID_BYTES = 512
 MAX_VALUE = 10**9
+MAX_TRAITS = 64
 RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -100,6 +101,43 @@ def counted(record: Mapping[str, object]) -> Event:
         ts_ms=_ts_ms(record["ts"]),
         micros=_micros(1 if value is None else value),
     )
+
+
+def is_account_record(record: Mapping[str, object]) -> bool:
+    return record.get("event") is None and record.get("type") == "account"
+
+
+def told(record: Mapping[str, object]) -> tuple[str, dict[str, str | None]]:
+    """(account, its traits by name, None where one is taken away) of an account record."""
+    account, traits = record.get("account_id"), record.get("traits")
+    if account is None or traits is None:
+        raise UnusableRecordError("missing_field")
+    if not isinstance(traits, dict):
+        raise UnusableRecordError("bad_type")
+    if len(traits) > MAX_TRAITS:
+        raise UnusableRecordError("bad_value")
+    return _text(account), {_trait_name(name): _trait(value) for name, value in traits.items()}
+
+
+def _trait_name(name: str) -> str:
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in name) or not 1 <= len(name.encode()) <= 64:
+        raise UnusableRecordError("bad_value")
+    return name
+
+
+def _trait(value: object) -> str | None:
+    """A trait's value as text: 50, 50.0 and "50" are one."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if any(unicodedata.category(c) == "Cs" for c in value) or len(value.encode()) > 256:
+            raise UnusableRecordError("bad_value")
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, int | float):
+        raise UnusableRecordError("bad_type")
+    return str(int(value)) if value == int(value) else str(value)
 
 
 def _text(value: object) -> str:

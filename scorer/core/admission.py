@@ -52,7 +52,7 @@ class Gate:
         return self._excluded is None
 
     def judge(self, key: EntityKey, *, at_home: bool) -> Verdict:
-        """The verdict on a user that has no row yet; `at_home`: its account has one, so the partition is right.
+        """The verdict on an entity that has no row yet; `at_home`: its account has one, so the partition is right.
 
         Refusals are kept, for they come again.
         """
@@ -79,12 +79,17 @@ class Gate:
             detail = f"ts is {ahead:.0f} s ahead of the record's broker timestamp: at most 3600 s are allowed"
             return Reject(int(columns.index[at]), Reason.IN_FUTURE, detail)
         account = columns.account_id[at]
-        name, home = ("account_id", account) if account is not None else ("user_id", columns.user_id[at])
+        if account is not None:
+            return self.wrong_partition(int(columns.index[at]), "account_id", account)
+        return self.wrong_partition(int(columns.index[at]), "user_id", columns.user_id[at])
+
+    def wrong_partition(self, index: int, name: str, home: str) -> Reject:
+        """The dead letter of a record of somebody else's partition; `home` is the id in its field `name`."""
         detail = (
-            f"{name} {str(home)[:100]!r} belongs into partition {partition_of(str(home), self._partitions)}: "
+            f"{name} {home[:100]!r} belongs into partition {partition_of(home, self._partitions)}: "
             f"key the records by account id, or set SCORER_INPUT_KEY=other"
         )
-        return Reject(int(columns.index[at]), Reason.WRONG_PARTITION, detail)
+        return Reject(index, Reason.WRONG_PARTITION, detail)
 
 
 def limits_ms(columns: EventColumns, record_ms: Int64s, clock_ms: int) -> Int64s:

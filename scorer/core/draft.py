@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scorer.core.columns import Counted, joined, pack_counted, pack_standing
-from scorer.core.events import Int64s
+from scorer.core.events import Int64s, TraitChanges
 from scorer.core.footing import Ground
 from scorer.core.model import Kind, Model
 from scorer.core.outbox import SentAlert
@@ -30,13 +30,23 @@ EVENT_BYTES = 34
 NEWCOMER_BYTES = 12
 """The most that a new entity takes beside its id: two rows and the length of its id."""
 
+TRAITS_BYTES = 12
+"""The most that an account's changed traits take beside the traits themselves: a row, two lengths."""
+
+TRAIT_BYTES = 5
+"""The most that a trait takes beside its name and value: their lengths."""
+
 Accounts = list[tuple[int, str]]
 Users = list[tuple[int, int, str]]
+ChangedTraits = list[tuple[int, TraitChanges]]
 
 
 @dataclass(slots=True)
 class Newcomers:
-    """The entities that are new with some events; `accounts_at` and `users_at`: which event each came with."""
+    """The entities that are new with some records; `accounts_at` and `users_at`: with which of the chunk each came.
+
+    Each list is in the order of the chunk.
+    """
 
     accounts: Accounts = field(default_factory=list)
     users: Users = field(default_factory=list)
@@ -51,10 +61,25 @@ class Newcomers:
         self.users.append((row, parent, user))
         self.users_at.append(at)
 
+    def bring_forward(self, needed_at: Mapping[int, int]) -> None:
+        """Accounts that an earlier record needs than the one that they came with: their rows -> that record."""
+        at = dict(zip((row for row, _ in self.accounts), self.accounts_at, strict=True))
+        at |= {row: needed for row, needed in needed_at.items() if row in at and needed < at[row]}
+        self.accounts.sort(key=lambda item: at[item[0]])
+        self.accounts_at = sorted(at.values())
+
+
+@dataclass(slots=True)
+class TraitNews:
+    """Traits that some records changed, by row; `at`: which record of the chunk did, ascending."""
+
+    changes: ChangedTraits = field(default_factory=list)
+    at: list[int] = field(default_factory=list)
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The events of one chunk or a part of it, up to source position `to`, and the entities that are new with it.
+    """The events of one chunk or a part of it, up to source position `to`, and what is new with it: entities, traits.
 
     `size` is an upper bound of its bytes.
     """
@@ -63,26 +88,55 @@ class Piece:
     events: Counted | None = None
     accounts: Accounts = field(default_factory=list)
     users: Users = field(default_factory=list)
+    traits: ChangedTraits = field(default_factory=list)
     size: int = 0
 
 
-def pieces(to: int, events: Counted, offsets: Int64s, new: Newcomers) -> Iterator[Piece]:
-    """The events of one chunk as pieces, none much larger than `PIECE_BYTES`. `offsets`: the events' in the source."""
-    size = np.full(len(events), EVENT_BYTES, np.int64)
-    ids = (*(account for _, account in new.accounts), *(user for _, _, user in new.users))
-    for at, text in zip((*new.accounts_at, *new.users_at), ids, strict=True):
-        size[at] += NEWCOMER_BYTES + len(text.encode())
+def pieces(
+    to: int, events: Counted | None, events_at: Int64s, offsets: Int64s, new: Newcomers, told: TraitNews
+) -> Iterator[Piece]:
+    """What one chunk brings as pieces, none much larger than `PIECE_BYTES`.
+
+    `events_at` says which record of the chunk each event is, `offsets` is of all its records. What a record brings
+    is in the piece that passes its offset, and no later than what rests on it.
+    """
+    at = np.sort(np.concatenate([events_at, np.array(told.at, np.int64)])) if told.at else events_at
+    size = _sizes(at, new, told)
     total = np.cumsum(size)
     if int(total[-1]) <= PIECE_BYTES:
-        yield Piece(to, events, new.accounts, new.users, int(total[-1]))
+        yield Piece(to, events, new.accounts, new.users, told.changes, int(total[-1]))
         return
-    starts = [0, *(np.flatnonzero(np.diff(total // PIECE_BYTES)) + 1).tolist(), len(events)]
+    starts = [0, *(np.flatnonzero(np.diff(total // PIECE_BYTES)) + 1).tolist(), len(at)]
     for start, stop in pairwise(starts):
-        accounts = new.accounts[bisect_left(new.accounts_at, start) : bisect_left(new.accounts_at, stop)]
-        users = new.users[bisect_left(new.users_at, start) : bisect_left(new.users_at, stop)]
-        part = Counted(*(column[start:stop] for column in events.columns()))
-        before_next = int(offsets[stop]) if stop < len(events) else to
-        yield Piece(before_next, part, accounts, users, int(size[start:stop].sum()))
+        first, last = int(at[start]), int(at[stop]) if stop < len(at) else len(offsets)
+        accounts = new.accounts[_between(new.accounts_at, first, last)]
+        users = new.users[_between(new.users_at, first, last)]
+        traits = told.changes[_between(told.at, first, last)]
+        own = slice(*np.searchsorted(events_at, (first, last)).tolist())
+        part = Counted(*(column[own] for column in events.columns())) if events is not None else None
+        before_next = int(offsets[last]) if stop < len(at) else to
+        yield Piece(before_next, part or None, accounts, users, traits, int(size[start:stop].sum()))
+
+
+def _sizes(at: Int64s, new: Newcomers, told: TraitNews) -> Int64s:
+    """The most bytes that each record brings; `at`: their places in the chunk."""
+    size = np.full(len(at), EVENT_BYTES, np.int64)
+    ids = (*(account for _, account in new.accounts), *(user for _, _, user in new.users))
+    bytes_of = [NEWCOMER_BYTES + len(text.encode()) for text in ids]
+    bytes_of += [traits_bytes(changes) for _, changes in told.changes]
+    places = np.searchsorted(at, (*new.accounts_at, *new.users_at, *told.at))
+    np.add.at(size, places.astype(np.int64), np.array(bytes_of, np.int64))
+    return size
+
+
+def _between(at: list[int], first: int, last: int) -> slice:
+    return slice(bisect_left(at, first), bisect_left(at, last))
+
+
+def traits_bytes(changes: TraitChanges) -> int:
+    """The most that changed traits of one account take."""
+    texts = sum(TRAIT_BYTES + len(name.encode()) + len((text or "").encode()) for name, text in changes.items())
+    return TRAITS_BYTES + texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +248,8 @@ def room(cuts: list[Cut], size: int) -> Cut:
 
 
 def _fill(cut: Cut) -> None:
-    """The body of an entry: "t" to, "ev" events, "na" and "nu" new accounts and users, "st" standings, "rl"
-    rules, "al" alerts."""
+    """The body of an entry: "t" to, "ev" events, "na" and "nu" new accounts and users, "tr" traits, "st" standings,
+    "rl" rules, "al" alerts."""
     if cut.moved:
         cut.body["t"] = cut.position
     events = [piece.events for piece in cut.pieces if piece.events is not None]
@@ -207,6 +261,9 @@ def _fill(cut: Cut) -> None:
     users = [user for piece in cut.pieces for user in piece.users]
     if users:
         cut.body["nu"] = pack_users(users)
+    traits = [changed for piece in cut.pieces for changed in piece.traits]
+    if traits:
+        cut.body["tr"] = traits
     if cut.judged:
         cut.body["st"] = [pack_standing(judged.change) for judged in cut.judged]
     if cut.rules:

@@ -4,6 +4,7 @@ A chunk of records is decoded at once into `EventColumns`; a record that can't b
 and costs itself only. Counts and values are int64 in units of 1e-6 (`MICRO`): exact, free of order.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,7 +23,19 @@ MAX_ID_BYTES = 512
 MAX_RECORD_BYTES = 128 * 1024
 """The longest record (INTERFACES 4)."""
 
+MAX_TRAITS = 64
+"""The most traits of an account."""
+
+MAX_TRAIT_NAME_BYTES = 64
+"""The longest name of a trait, in bytes of UTF-8."""
+
+MAX_TRAIT_BYTES = 256
+"""The longest value of a trait, in bytes of UTF-8."""
+
 Int64s = NDArray[np.int64]
+
+TraitChanges = Mapping[str, str | None]
+"""By a trait's name its new value, as canonical text; None takes the trait away."""
 
 
 class Reason(StrEnum):
@@ -52,12 +65,22 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountTraits:
+    """What a record says of an account; `index` is its place in its chunk."""
+
+    index: int
+    account_id: str
+    traits: TraitChanges
+
+
+@dataclass(frozen=True, slots=True)
 class EventColumns:
     """The usable events of one chunk, in the order of their records.
 
     All columns have the same length n. `index` (int32) is each event's place in its chunk; `ts_ms` (int64) the
     event's own time in epoch milliseconds; `value` (int64) in units of 1e-6. `account_id` is None where there is
-    no account; `event_id` is "" where there is none.
+    no account; `event_id` is "" where there is none. `traits` are the account records that stood among the events,
+    in the order of the chunk: no part of the columns.
     """
 
     index: NDArray[np.int32]
@@ -67,14 +90,16 @@ class EventColumns:
     event_id: list[str]
     ts_ms: Int64s
     value: Int64s
+    traits: tuple[AccountTraits, ...] = ()
 
     def __len__(self) -> int:
         return len(self.event)
 
     def take(self, mask: NDArray[np.bool_]) -> "EventColumns":
-        """The events where `mask` is true."""
+        """The events where `mask` is true; all account records."""
         at = np.flatnonzero(mask)
         lists = ([column[i] for i in at.tolist()] for column in (self.event, self.user_id, self.event_id))
         event, user_id, event_id = lists
         account_id = [self.account_id[i] for i in at.tolist()]
-        return EventColumns(self.index[at], event, user_id, account_id, event_id, self.ts_ms[at], self.value[at])
+        numbers = self.ts_ms[at], self.value[at]
+        return EventColumns(self.index[at], event, user_id, account_id, event_id, *numbers, self.traits)

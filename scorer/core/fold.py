@@ -18,6 +18,7 @@ from scorer.core.outbox import Outbox
 from scorer.core.roster import EntityKey, Roster
 from scorer.core.score import Floats
 from scorer.core.standing import Standing
+from scorer.core.traits import Traits
 from scorer.core.unacknowledged import Unacknowledged
 
 
@@ -52,6 +53,7 @@ class Fold:
     def __init__(self, dedupe_ids: int) -> None:
         self.position: int | None = None
         self.roster = Roster()
+        self.traits = Traits()
         self.counts = Counts()
         self.ids = RecentIds(dedupe_ids)
         self.types: dict[str, int] = {}
@@ -77,6 +79,8 @@ class Fold:
             accounts = unpack_accounts(body["na"]) if "na" in body else []
             users = unpack_users(body["nu"]) if "nu" in body else []
             self.roster.enter_restored(accounts, users)
+        for row, changes in body.get("tr", ()):
+            self.traits.set(row, changes)
         if "ev" in body:
             events = unpack_counted(body["ev"])
             if int(events.buckets.min()) < self._expire_before:  # a longer window since: what comes now stays
@@ -124,6 +128,8 @@ class Fold:
         """Forget the entities of some rows; returns who they were."""
         keys = [key for row in rows.tolist() if (key := self.roster.keys[row]) is not None]
         self.roster.release(rows.tolist())
+        for row in rows.tolist():
+            self.traits.forget(row)
         for model in self.models.values():
             model.standing.forget(rows)
             model.raw[rows] = np.nan

@@ -16,7 +16,7 @@ from scorer.core.alert_documents import Alert, alert_documents
 from scorer.core.alerts import RuleState
 from scorer.core.draft import Judged, RuleNews
 from scorer.core.events import Int64s
-from scorer.core.footing import Footing, Ground
+from scorer.core.footing import Bases, Basis, Footing, Ground, OneGroup
 from scorer.core.model import Kind, Model, Shape
 from scorer.core.roster import entity_id
 from scorer.core.standing import NO_BAND, Hold, Standing, StandingChange
@@ -38,6 +38,7 @@ class Judge:
         self._state = state
         self.models: dict[int, Model] = {}
         self.footing: dict[Judgement, Footing] = {}
+        self._bases: Bases = OneGroup({})
         self.watching: dict[Judgement, list[RuleState]] = {}
         self.paused = False
         self.overlooked = False
@@ -49,6 +50,13 @@ class Judge:
         self.watching = {(code, kind): rules.watching(m.name, kind) for code, m in models.items() for kind in m.kinds}
         for code, model in models.items():
             self._state.models[code].hold.hold_ms = model.hold_ms
+
+    def stand_on(self, judgement: Judgement, bases: Bases) -> bool:
+        """From here on scores rest on these; whether anyone who was judged before may score differently."""
+        self._bases = bases
+        before = self.footing.get(judgement)
+        self.footing[judgement] = footing = self._extended(judgement, ())
+        return footing.moved_since(before)
 
     def waits(self, judgement: Judgement) -> bool:
         """Whether readers keep what they have of a model that was changed: it has no benchmark yet."""
@@ -75,9 +83,10 @@ class Judge:
         rows = rows[of_kind]
         if not len(rows) or self.waits(judgement):
             return
-        ground = self.footing[judgement].under(np.zeros(len(rows), np.int64))
+        ground = self._ground(judgement, rows)
         silent = _silent(held.standing, model, rows, ground)
-        change = held.standing.judge(code, model, rows, held.raw[rows], ground, self._hold(code, silent))
+        unused = state.roster.last_ms[rows] == 0 if kind is Kind.ACCOUNT else None
+        change = held.standing.judge(code, model, rows, held.raw[rows], ground, self._hold(code, silent), unused)
         again = held.again[rows]
         at_once = self._watch(judgement, change, ground, silent) | again
         news = held.standing.differs(change) | again
@@ -91,6 +100,21 @@ class Judge:
         held.again[change.rows] = False
         held.standing.apply(change)
         state.draft.add_judged(Judged(change, model, kind, ground.take(news), state.now_ms / 1000, moves))
+
+    def _ground(self, judgement: Judgement, rows: Int64s) -> Ground:
+        """What rows rest on, each in its peer group; groups that they are the first of join the footing."""
+        groups = self._state.passes.peer_groups(self.models[judgement[0]])
+        codes = groups.codes(rows)
+        footing = self.footing[judgement]
+        if len(groups.names) > len(footing.groups):
+            footing = self.footing[judgement] = self._extended(judgement, footing.groups)
+        return footing.under(codes)
+
+    def _extended(self, judgement: Judgement, known: tuple[Basis, ...]) -> Footing:
+        """A footing with all groups; what is known of some stays, for nothing may move in the middle of a pass."""
+        code, kind = judgement
+        names = self._state.passes.peer_groups(self.models[code]).names[len(known) :]
+        return Footing([*known, *self._bases.bases(self.models[code], kind, names)])
 
     def _hold(self, code: int, silent: Bools) -> Hold | None:
         state, hold = self._state, self._state.models[code].hold

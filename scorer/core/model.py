@@ -47,7 +47,7 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkRule:
-    """How the benchmark is found: a percentile (0..100) over the active entities of the same kind.
+    """How the benchmark is found: a percentile (0..100) over the active entities of the same kind and peer group.
 
     `peers`: the traits that an entity's peer group shares, the coarsest first; none: everyone is one group.
     """
@@ -112,13 +112,17 @@ class Model:
 
 @dataclass(frozen=True)
 class Scoring:
-    """A scoring file: the width of a bucket, the types that count, who is left out, the models, the alerts' rules."""
+    """A scoring file: the width of a bucket, the types that count, who is left out, the models, the alerts' rules.
+
+    `segments`: traits that KPIs and peer groups may be split by.
+    """
 
     bucket_seconds: int
     events: tuple[str, ...]
     models: tuple[Model, ...]
     exclude_users: tuple[str, ...] = ()
     alerts: tuple["Rule", ...] = ()
+    segments: tuple[str, ...] = ()
 
     @cached_property
     def retention(self) -> int:

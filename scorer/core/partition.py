@@ -1,6 +1,7 @@
 """The state of one partition, and the way of an event through it.
 
-    apply(columns)   events -> rows -> counts; what was new goes into the draft of the next journal entries
+    apply(columns)   events -> rows -> counts, account records -> traits; what was new goes into the draft of the next
+                     journal entries
     score(now)       rows that changed -> raw -> score, band, state; what is news to readers goes into the draft
     cut()            the draft becomes journal entries
     landed(cut)      the journal holds an entry: its scores may leave
@@ -10,7 +11,7 @@ The fold is what the journal holds. Nothing here reads a clock: time is passed i
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from math import nan
@@ -19,12 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scorer.core.account_records import take_in
 from scorer.core.admission import Gate, Verdict, limits_ms, time_verdicts
 from scorer.core.cells import MAX_TYPES
 from scorer.core.columns import Counted
 from scorer.core.dedupe import Hashes, hash_ids
-from scorer.core.draft import Cut, Draft, Newcomers, Piece, RuleNews, pieces, room
-from scorer.core.events import EventColumns, Int64s, Reject
+from scorer.core.draft import Cut, Draft, Newcomers, Piece, RuleNews, TraitNews, pieces, room
+from scorer.core.events import AccountTraits, EventColumns, Int64s, Reject
 from scorer.core.fold import Fold, ModelInForce
 from scorer.core.footing import Bases
 from scorer.core.journal.records import JournalError
@@ -41,7 +43,7 @@ FREED_A_CUT = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of a chunk's events, by outcome, and those that go to the dead letters."""
+    """What became of a chunk's events and account records, by outcome, and those that go to the dead letters."""
 
     outcomes: Counter[str]
     rejects: list[Reject]
@@ -158,41 +160,60 @@ class PartitionState(Fold):
     # ---- events
 
     def apply(self, columns: EventColumns, offsets: Int64s, record_ms: Int64s, to: int, clock_ms: int) -> Applied:
-        """Count one chunk of the source: [position, to).
+        """Take in one chunk of the source: [position, to).
 
         `offsets` and `record_ms` (broker timestamps) are of all the chunk's records, `columns.index` points into
         them; what stands before the position is skipped. `clock_ms` is the worker's clock.
         """
-        outcomes: Counter[str] = Counter()
         if self.position is None:
             raise RuntimeError("no start: the journal doesn't say where to read from")
-        if len(columns) and int(offsets[columns.index[0]]) < self.position:
-            new = offsets[columns.index] >= self.position
-            outcomes["replayed"] = int((~new).sum())
-            columns = columns.take(new)
-        rejects: list[Reject] = []
         to = max(to, self.position)
+        columns, replayed = _since(self.position, columns, offsets)
+        outcomes, new = Counter(replayed=replayed), Newcomers()
+        rejects, events, events_at = self._apply_events(columns, record_ms, clock_ms, new, outcomes)
+        told = self._apply_traits(columns.traits, new, rejects, outcomes) if columns.traits else TraitNews()
         parts: Iterable[Piece] = [Piece(to)]
-        if len(columns):
-            verdict, rows, (buckets, types), limits = self._verdicts(columns, record_ms, clock_ms)
-            counted = np.flatnonzero(verdict == Verdict.COUNTED)
-            hashes = self._new_hashes(columns, counted, verdict)
-            counted = np.flatnonzero(verdict == Verdict.COUNTED)
-            if len(counted):
-                self.ids.remember(hashes)
-                newcomers = self._enter_new(columns, counted, rows)
-                values, ts_ms = columns.value[counted], columns.ts_ms[counted]
-                events = Counted(rows[counted], buckets[counted], types[counted], values, hashes, ts_ms)
-                self.count(events)
-                parts = pieces(to, events, offsets[columns.index[counted]], newcomers)
-            rejects = self._rejects(columns, verdict, limits)
-            tally = np.bincount(verdict, minlength=len(Verdict)).tolist()
-            for code, count in enumerate(tally):
-                outcomes[_OUTCOMES[Verdict(code)]] += count
+        if events is not None or told.at:
+            parts = pieces(to, events, events_at, offsets, new, told)
         self.position = to
         for part in parts:
             self.draft.add_piece(part)
         return Applied(outcomes, rejects)
+
+    def _apply_events(
+        self, columns: EventColumns, record_ms: Int64s, clock_ms: int, new: Newcomers, outcomes: Counter[str]
+    ) -> tuple[list[Reject], Counted | None, Int64s]:
+        """(refused events, what was counted, in which of the chunk's records it stood)."""
+        if not len(columns):
+            return [], None, _NOWHERE
+        verdict, rows, (buckets, types), limits = self._verdicts(columns, record_ms, clock_ms)
+        counted = np.flatnonzero(verdict == Verdict.COUNTED)
+        hashes = self._new_hashes(columns, counted, verdict)
+        counted = np.flatnonzero(verdict == Verdict.COUNTED)
+        events = None
+        if len(counted):
+            self.ids.remember(hashes)
+            self._enter_new(columns, counted, rows, new)
+            values, ts_ms = columns.value[counted], columns.ts_ms[counted]
+            events = Counted(rows[counted], buckets[counted], types[counted], values, hashes, ts_ms)
+            self.count(events)
+        tally = np.bincount(verdict, minlength=len(Verdict)).tolist()
+        for code, count in enumerate(tally):
+            outcomes[_OUTCOMES[Verdict(code)]] += count
+        return self._rejects(columns, verdict, limits), events, columns.index[counted].astype(np.int64)
+
+    def _apply_traits(
+        self, records: Sequence[AccountTraits], new: Newcomers, rejects: list[Reject], outcomes: Counter[str]
+    ) -> TraitNews:
+        """Merge account records; the refused join `rejects`."""
+        told, refused = take_in(records, self.traits, self.roster, self._gate, new)
+        outcomes["trait"] += len(records) - len(refused)
+        outcomes["dead_letter"] += len(refused)
+        rejects.extend(refused)
+        self.fit()
+        self.dirty[[row for row, _ in told.changes]] = True
+        self.passes.regroup(told.changes)
+        return told
 
     def _verdicts(
         self, columns: EventColumns, record_ms: Int64s, clock_ms: int
@@ -236,11 +257,11 @@ class PartitionState(Fold):
         verdict[counted[~first]] = Verdict.DUPLICATE
         return hashes[first]
 
-    def _enter_new(self, columns: EventColumns, counted: Int64s, rows: Int64s) -> Newcomers:
+    def _enter_new(self, columns: EventColumns, counted: Int64s, rows: Int64s, new: Newcomers) -> None:
         """Give rows to the entities that are counted for the first time."""
-        roster, new = self.roster, Newcomers()
-        for place in np.flatnonzero(rows[counted] < 0).tolist():
-            at = int(counted[place])
+        roster = self.roster
+        for at in counted[rows[counted] < 0].tolist():
+            place = int(columns.index[at])
             account, user = columns.account_id[at], columns.user_id[at]
             row = roster.row_of.get((account, user))
             if row is None:
@@ -256,7 +277,6 @@ class PartitionState(Fold):
                 roster.enter(row, (account, user), parent)
                 new.enter_user(place, row, parent, user)
             rows[at] = row
-        return new
 
     def _rejects(self, columns: EventColumns, verdict: NDArray[np.int8], limits: Int64s) -> list[Reject]:
         refused = np.flatnonzero(verdict >= Verdict.IN_FUTURE)
@@ -361,6 +381,19 @@ class PartitionState(Fold):
         self.outbox.delivered(self.outbox.newest)
         self._delivered_news = True
 
+
+def _since(position: int, columns: EventColumns, offsets: Int64s) -> tuple[EventColumns, int]:
+    """What of a chunk stands at `position` or behind it, and how many usable records stand before."""
+    before = len(columns) + len(columns.traits)
+    traits = tuple(record for record in columns.traits if int(offsets[record.index]) >= position)
+    if len(columns) and int(offsets[columns.index[0]]) < position:
+        columns = columns.take(offsets[columns.index] >= position)
+    if len(traits) < len(columns.traits):
+        columns = replace(columns, traits=traits)
+    return columns, before - len(columns) - len(columns.traits)
+
+
+_NOWHERE: Int64s = np.empty(0, np.int64)
 
 _repeat_minus_one = repeat(-1)
 

@@ -9,7 +9,7 @@ Rule 3: of what a walk finds, readers hear at once of another band or state and 
         few rows tells everything at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from scorer.core.admission import Gate
 from scorer.core.benchmark_summary import Summary
-from scorer.core.events import Int64s
-from scorer.core.footing import Bases, Footing
+from scorer.core.events import Int64s, TraitChanges
+from scorer.core.footing import Bases
 from scorer.core.judging import Judge, Judgement
 from scorer.core.model import Kind, Model
 from scorer.core.peer_shares import Lineages, peer_shares
+from scorer.core.peers import PeerGroups
 from scorer.core.score import CellView, Floats, RawScorer
 from scorer.core.standing import State
 
@@ -33,7 +34,6 @@ SLICE_ROWS = 8_192
 """Rows of one step of a pass: well under 50 ms."""
 
 NOBODY: Int64s = np.empty(0, np.int64)
-EVERYONE = ["all"]
 
 
 @dataclass(slots=True)
@@ -74,6 +74,8 @@ class ScoringPass:
         self.expired_before = 0
         self.owing: set[int] = set()
         self.events_told = True
+        self._peer_groups: dict[tuple[str, ...], PeerGroups] = {}
+        self._lineages: dict[tuple[str, ...], Lineages] = {}
 
     def bind(self) -> None:
         """The state's models and type codes are known now. Nobody's raw score is."""
@@ -85,6 +87,26 @@ class ScoringPass:
         self.judge.bind({code: model for code, model, _ in self._scorers})
         self._judgements = [(code, kind) for code, model, _ in self._scorers for kind in model.kinds]
         self._bucket = -1
+        lists = {model.benchmark.peers for model in self._state.scoring.models}
+        self._peer_groups = {peers: PeerGroups(peers, self._state.traits, self._state.roster) for peers in lists}
+        self._lineages = {peers: Lineages() for peers in lists}
+
+    def peer_groups(self, model: Model) -> PeerGroups:
+        """Whom the model's entities are measured against; models with the same `peers` share it."""
+        return self._peer_groups[model.benchmark.peers]
+
+    def regroup(self, changed: Iterable[tuple[int, TraitChanges]]) -> None:
+        """Traits of some accounts' rows have changed: their users may be in other peer groups."""
+        splitting = {name for peers in self._peer_groups for name in peers}
+        accounts = [row for row, changes in changed if not splitting.isdisjoint(changes)]
+        if not accounts:
+            return
+        state, roster = self._state, self._state.roster
+        moved = np.zeros(len(roster), np.bool_)
+        moved[accounts] = True
+        rows = slice(len(roster))
+        members = roster.live[rows] & (roster.kind[rows] == Kind.USER) & (roster.parent[rows] >= 0)
+        state.dirty[np.flatnonzero(members & moved[roster.parent[rows]])] = True
 
     def tell_again(self, code: int, rows: Int64s) -> None:
         """What readers have of some rows in a model may be lost: they are news, whatever their standing."""
@@ -144,11 +166,7 @@ class ScoringPass:
         if closes:
             self._close_buckets(bucket)
         for judgement in self._judgements:
-            code, kind = judgement
-            before = self.judge.footing.get(judgement)
-            footing = Footing(bases.bases(self.judge.models[code], kind, EVERYONE))
-            self.judge.footing[judgement] = footing
-            if not closes and footing.moved_since(before):
+            if self.judge.stand_on(judgement, bases) and not closes:
                 self._rejudge([judgement])
         if self.judge.overlooked and not self.judge.paused:
             self.judge.overlooked = False
@@ -232,6 +250,7 @@ class ScoringPass:
             return NOBODY
         held = np.unique(self._state.counts.of_rows(np.sort(rows)).rows)
         rows = rows[~np.isin(rows, held) & ~np.isin(rows, self._state.rules.held_rows())]
+        rows = rows[[row not in self._state.traits for row in rows.tolist()]]
         self._excluded = self._excluded[: min(len(self._excluded), int(rows.min()) if len(rows) else 1 << 62)]
         return rows
 
@@ -241,7 +260,9 @@ class ScoringPass:
         rows = len(state.roster)
         raw = state.models[code].raw[:rows]
         active = np.flatnonzero((raw > 0.0) & (state.roster.kind[:rows] == kind))
-        lineages, codes = Lineages(), np.zeros(len(active), np.int64)  # everyone is one group
+        groups = self.peer_groups(model)
+        codes, lineages = groups.codes(active), self._lineages[groups.peers]
+        lineages.follow(groups.names)
         blank = Summary(model.name, model.hash, kind, state.partition, caught_up, state.event_ms)
         return peer_shares(blank, raw[active], codes, lineages)
 

@@ -1,6 +1,6 @@
 """The whole fold as bodies of snapshot parts, and back. Each body is complete in itself and under 900 KB."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -48,7 +48,7 @@ def freeze(fold: Fold) -> Iterator[dict[str, Any]]:
     sides = [part for rule in fold.rules.states.values() for part in rule.columns().parts(_SIDES)]
     holds = [(code, held.hold.columns()) for code, held in fold.models.items() if len(held.hold)]
     frozen = (list(roster.keys), roster.parent[rows], roster.last_ms[rows])
-    rest = _bodies(rows, frozen, fold.counts.runs(), fold.ids.columns(), standings)
+    rest = _bodies(rows, frozen, fold.traits.items(), fold.counts.runs(), fold.ids.columns(), standings)
     return chain(_first_bodies(head, list(fold.types), fold), _rule_bodies(sides, holds), rest)
 
 
@@ -78,12 +78,15 @@ def _rule_bodies(sides: Iterable[RuleChange], holds: Iterable[tuple[int, HoldCha
 def _bodies(
     rows: Int64s,
     roster: tuple[list[EntityKey | None], Any, Int64s],
+    traits: list[tuple[int, Mapping[str, str]]],
     runs: Sequence[Run],
     ids: tuple[Hashes, Hashes],
     standings: list[StandingChange],
 ) -> Iterator[dict[str, Any]]:
     keys, parents, last_ms = roster
     yield from _entities(keys, rows, parents)
+    for some_traits in _by_size(traits, lambda item: sum(len(name) + len(text) + 2 for name, text in item[1].items())):
+        yield {"tr": some_traits}
     for part in _cut(len(rows), _HASHES // 2):
         yield {"lr": rows[part].astype("<i4").tobytes(), "lm": last_ms[part].astype("<i8").tobytes()}
     for run in runs:
@@ -145,6 +148,8 @@ def load(fold: Fold, body: dict[str, Any]) -> None:
     if "nu" in body:
         fold.roster.enter_restored([], unpack_users(body["nu"]))
     fold.fit()
+    for row, traits in body.get("tr", ()):
+        fold.traits.set(row, traits)
     if "lr" in body:
         fold.roster.last_ms[np.frombuffer(body["lr"], "<i4")] = np.frombuffer(body["lm"], "<i8")
     if "ck" in body:

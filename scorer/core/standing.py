@@ -23,6 +23,7 @@ class State(IntEnum):
     SCORED = 1
     INACTIVE = 2
     WARMING_UP = 3
+    NEVER_USED = 4
 
 
 URGENT_POINTS = 0.5
@@ -101,11 +102,19 @@ class Standing:
         return StandingChange(model, rows.astype(np.int32), **columns)
 
     def judge(
-        self, code: int, model: Model, rows: Int64s, raw: Floats, ground: Ground, hold: Hold | None = None
+        self,
+        code: int,
+        model: Model,
+        rows: Int64s,
+        raw: Floats,
+        ground: Ground,
+        hold: Hold | None = None,
+        unused: NDArray[np.bool_] | None = None,
     ) -> StandingChange:
-        """The standings that `rows` now have; `raw` is nan where there is no activity in the window.
+        """The standings that `rows` now have.
 
-        `hold` has a say in bands: (rows, before, wanted) -> bands.
+        `raw` is nan where there is no activity in the window; `unused` says who is known only by its traits. `hold`
+        has a say in bands: (rows, before, wanted) -> bands.
         """
         inactive = np.isnan(raw)
         raw = np.where(inactive, 0.0, raw)
@@ -122,6 +131,9 @@ class Standing:
         before = self.band[rows]
         band = next_bands(before, score, model.bands, model.margin)
         band[inactive] = INACTIVE_CODE
+        if unused is not None:
+            never = inactive & unused
+            state[never], score[never], band[never] = State.NEVER_USED, np.nan, NO_BAND
         if hold is not None:
             band = hold(rows, before, band)
         moved = (band != before) & (before != NO_BAND)

@@ -7,6 +7,7 @@ accounts grow, some go quiet, and staff and bots are among them.
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ _HABITS: dict[str, dict[str, float]] = {
         "support_ticket_opened": 6, "import_failed": 8,
     },
 }  # fmt: skip
+_PLANS = {"free": 5, "pro": 4, "enterprise": 2}
 _TRENDS = {"steady": 0.0, "growing": 1.2, "fading": -1.6}
 
 
@@ -70,6 +72,20 @@ class MadeUpEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeUpAccount:
+    """What is known of a customer, as a record of the native format."""
+
+    account_id: str
+    plan: str
+    licenses: int
+
+    def json(self) -> bytes:
+        traits = {"plan": self.plan, "licenses": self.licenses}
+        fields = {"type": "account", "account_id": self.account_id, "traits": traits}
+        return json.dumps(fields, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
 class _User:
     account_id: str
     user_id: str
@@ -87,7 +103,7 @@ class _Moment:
 
 
 class Company:
-    """The customers of a made-up company. Ask it for `history`, then for `live` events."""
+    """The customers of a made-up company. Ask it for its `accounts`, for `history`, then for `live` events."""
 
     def __init__(self, seed: int, *, accounts: int = 24) -> None:
         if not 1 <= accounts <= len(_ADJECTIVES) * len(_NOUNS):
@@ -99,6 +115,17 @@ class Company:
     def users(self) -> list[tuple[str, str]]:
         """(account id, user id) of everyone, staff and bots included."""
         return [(user.account_id, user.user_id) for user in self._users]
+
+    @property
+    def accounts(self) -> list[MadeUpAccount]:
+        """The customers, each with a plan and at least as many licences as members."""
+        rng = random.Random(f"accounts {self._seed}")
+        members = Counter(account for account, _ in self.users)
+        plans = rng.choices(list(_PLANS), list(_PLANS.values()), k=len(members))
+        return [
+            MadeUpAccount(account, plan, math.ceil(size * rng.uniform(1.0, 1.6)))
+            for (account, size), plan in zip(members.items(), plans, strict=True)
+        ]
 
     def history(self, until: float, days: int = 30) -> Iterator[MadeUpEvent]:
         """The events of the `days` before `until` (epoch seconds), in the order of their time."""

@@ -30,6 +30,7 @@ def resolve(document: Document, keys: ScoringKeys) -> Scoring:
         events=tuple(sorted(keys.events)),
         models=tuple(models.values()),
         exclude_users=tuple(dict.fromkeys(keys.exclude.users)),
+        segments=tuple(sorted(keys.segments)),
         alerts=tuple(rule_of(name, rule, models[rule.model]) for name, rule in sorted(keys.alerts.items())),
     )
 

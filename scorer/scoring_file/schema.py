@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from scorer.core.decode.identifiers import ALLOWED, is_id
+from scorer.core.decode.trait_values import NAME_ALLOWED, is_trait_name
 from scorer.core.model import INACTIVE_BAND
 from scorer.durations import DURATION_ALLOWED, DURATION_PATTERN, parse_duration
 
@@ -17,6 +18,7 @@ MOST_MODELS = 64
 AUTO = "auto"
 MOST_PEER_TRAITS = 8
 """Each is one more level of groups, and each level is exchanged in full."""
+MOST_SEGMENTS = 64
 MOST_RULES = 256
 MODEL_NAME_PATTERN = "^[a-z0-9_-]{1,64}$"
 
@@ -52,16 +54,16 @@ def _band_name(name: str) -> str:
     return name
 
 
+def _trait_name(name: str) -> str:
+    if not is_trait_name(name):
+        raise ValueError(f"a trait's name must be {NAME_ALLOWED}")
+    return name
+
+
 def _pattern(pattern: str) -> str:
     if not is_id(pattern):
         raise ValueError("must be a pattern of user ids, such as bot-* or *@example.com")
     return pattern
-
-
-def _trait(name: str) -> str:
-    if not is_id(name):
-        raise ValueError(f"a trait's name must be {ALLOWED}")
-    return name
 
 
 def _duration(value: object) -> object:
@@ -115,7 +117,7 @@ EventName = Annotated[str, AfterValidator(_event_name)]
 ModelName = Annotated[str, AfterValidator(_model_name), Field(json_schema_extra={"pattern": MODEL_NAME_PATTERN})]
 RuleName = Annotated[str, AfterValidator(_rule_name), Field(json_schema_extra={"pattern": MODEL_NAME_PATTERN})]
 BandName = Annotated[str, AfterValidator(_band_name)]
-TraitName = Annotated[str, AfterValidator(_trait)]
+TraitName = Annotated[str, AfterValidator(_trait_name)]
 AnyDuration = Annotated[str, BeforeValidator(_duration), Field(json_schema_extra={"pattern": DURATION_PATTERN})]
 Duration = Annotated[AnyDuration, AfterValidator(_longer_than_zero)]
 Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
@@ -243,6 +245,9 @@ class ScoringKeys(_Keys):
         Field(min_length=1, max_length=MOST_EVENT_TYPES),
     ] = Field(description="The event types that count; others are unknown_type.")
     exclude: ExcludeKeys = Field(ExcludeKeys(), description="Traffic that counts nowhere.")
+    segments: Annotated[list[TraitName], Field(max_length=MOST_SEGMENTS), AfterValidator(_each_once)] = Field(
+        [], description="Traits of accounts that KPIs and peer groups may be split by."
+    )
     models: Annotated[dict[ModelName, ModelKeys], Field(min_length=1, max_length=MOST_MODELS)] = Field(
         description="The scoring models by name."
     )

@@ -38,7 +38,6 @@ _KEYS_AT: dict[KeyPath, type[BaseModel]] = {
 }
 
 _LATER_KEYS: set[KeyPath] = {
-    ("segments",),
     ("kpis",),
     ("destinations",),
     ("rankings",),

@@ -1,4 +1,4 @@
-"""Events written into the input topic, each where Kafka's default partitioner would put it."""
+"""Events and account records written into the input topic, each where Kafka's default partitioner would put it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence

@@ -38,13 +38,15 @@ from scorer.core.journal.steps import (
 from scorer.core.model import Kind, Scoring
 from scorer.core.outbox import SentAlert
 from scorer.core.partition import PartitionState
+from scorer.core.peers import PeerGroups
 from scorer.core.publish import ScoreBatch
 from scorer.core.roster import entity_id
-from tests.oracle import Oracle
+from tests.oracle import Oracle, peer_path
 from tests.oracle_input import partition_of
 
 REDIS = "the one Redis"
 READ_AT_MOST = 3
+PEERS = ("plan", "region")
 
 Document = dict[str, object]
 
@@ -144,6 +146,7 @@ class Home:
     through: str = ""
     owner: Owner | None = None
     queue: "list[ScoreBatch | Alerts]" = field(default_factory=list)
+    groups: tuple[PartitionState, PeerGroups] | None = None
 
     @property
     def state(self) -> PartitionState:
@@ -240,7 +243,8 @@ class World:
         home.owner.letters.extend(refused)
         new = [int(offset) for offset in offsets if offset >= position]
         home.applied_at.update(dict.fromkeys(new, self.now_ms))
-        assert sum(applied.outcomes.values()) == len(columns)
+        assert sum(applied.outcomes.values()) == len(columns) + len(columns.traits)
+        check_groups(home)
 
     def score(
         self,
@@ -376,6 +380,10 @@ class World:
                 recount.feed(record, timestamp_ms, now_ms=now_ms, partition=home.partition)
         return recount
 
+    def traits(self) -> dict[str, dict[str, str]]:
+        """The states' own traits of accounts, as the oracle tells them."""
+        return {account: traits for home in self.homes for account, traits in traits_of(home.state).items()}
+
     def counts(self, first_bucket: int) -> dict[tuple[Kind, str], dict[tuple[int, str], int]]:
         """The states' own counts, as the oracle tells them."""
         counts: dict[tuple[Kind, str], dict[tuple[int, str], int]] = {}
@@ -399,6 +407,32 @@ def decoded(state: PartitionState) -> Iterator[tuple[tuple[Kind, str], tuple[int
         yield (kind, entity_id(key)), (bucket, types[code]), value
 
 
+def traits_of(state: PartitionState) -> dict[str, dict[str, str]]:
+    """The traits of every account of a state that has any."""
+    found: dict[str, dict[str, str]] = {}
+    for row, traits in state.traits.items():
+        key = state.roster.keys[row]
+        assert key is not None, "traits of a row that stands for nobody"
+        assert key[1] is None, "traits of a user"
+        found[key[0] or ""] = dict(traits)
+    return found
+
+
+def check_groups(home: Home) -> None:
+    """The peer groups of one state, asked all along, are those of the traits of now."""
+    state = home.state
+    if home.groups is None or home.groups[0] is not state:
+        home.groups = state, PeerGroups(PEERS, state.traits, state.roster)
+    groups = home.groups[1]
+    rows, traits = state.roster.live_rows(), traits_of(state)
+    accounts = [account for account, _ in (state.roster.keys[row] or ("", "") for row in rows.tolist())]
+    expected = [peer_path(PEERS, traits.get(account or "", {})) for account in accounts]
+    codes = groups.codes(rows).tolist()
+    assert [groups.names[code] for code in codes] == [path[-1] for path in expected]
+    for code, path in zip(codes, expected, strict=True):
+        assert groups.parents[code] == (groups.names.index(path[-2]) if len(path) > 1 else -1)
+
+
 def fold_of(state: PartitionState) -> dict[str, Any]:
     """Everything that a restore must bring back, comparable, by entity instead of row where order is free."""
     live = state.roster.live_rows()
@@ -409,6 +443,7 @@ def fold_of(state: PartitionState) -> dict[str, Any]:
         "types": state.types,
         "rows": {key: (row, names.get(int(state.roster.parent[row]))) for row, key in names.items()},
         "known": dict(state.roster.row_of),
+        "traits": traits_of(state),
         "last_ms": state.roster.last_ms[live].tolist(),
         "event_ms": state.event_ms,
         "cells": sorted((entity, cell, value) for entity, cell, value in decoded(state)),

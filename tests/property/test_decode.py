@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorer.core.decode import decode, timestamps, values
-from scorer.core.decode.native_record import CheckedRecord, Fault, read_record
+from scorer.core.decode.faults import Fault
+from scorer.core.decode.native_record import CheckedRecord, read_record
 from scorer.core.events import EventColumns, Reason, Reject
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

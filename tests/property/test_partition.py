@@ -1,6 +1,7 @@
 """Whatever comes, in whatever chunks, with whatever crashes: the partitions end where a naive recount does."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -48,7 +49,10 @@ def models(draw: st.DrawFn, name: str) -> Model:
         {event: Weight(weight, draw(caps), draw(caps)) for event, weight in weights.items()},
         half_life=half_life,
         benchmark=BenchmarkRule(
-            draw(st.sampled_from([0.0, 37.5, 50.0, 90.0, 100.0])), draw(st.integers(1, 4)), draw(st.none() | eighths)
+            draw(st.sampled_from([0.0, 37.5, 50.0, 90.0, 100.0])),
+            draw(st.integers(1, 4)),
+            draw(st.none() | eighths),
+            draw(st.sampled_from([(), (), ("plan",), ("plan", "region")])),
         ),
         curve=Curve(shape, draw(st.sampled_from([0.5, 3.0, 6.0] + [None] * (shape is Shape.EXPONENTIAL)))),
         bands=BANDS,
@@ -99,6 +103,15 @@ events = st.fixed_dictionaries(
 )
 """`ts` is in buckets, or ahead in hours, from the clock."""
 
+trait_values = st.sampled_from(["pro", "free", "", "a,b=c/%", 50, 50.0, 0.25, True, None, None]) | st.just([1])
+account_records = st.fixed_dictionaries(
+    {
+        "type": st.just("account"),
+        "account_id": st.sampled_from(["acme", "acme/east", "100%", "ж", "known by traits only"]),
+        "traits": st.dictionaries(st.sampled_from(["plan", "region", "licenses"]), trait_values, max_size=3),
+    }
+)
+
 few = st.integers(0, 6)
 betweens = st.lists(st.integers(0, 3), max_size=4)
 crashes = st.none() | st.integers(0, 15)
@@ -118,6 +131,15 @@ def produce(world: World, told: list[dict[str, object]], gap: int, astray: bool,
         world.produce(json.dumps(record).encode(), key, world.now_ms, gap=gap, partition=0 if astray else None)
     if junk:
         world.produce(b"not json", "x", world.now_ms)
+
+
+def tell_traits(world: World, told: list[dict[str, object]], among: list[dict[str, object]], astray: bool) -> None:
+    """Account records, each behind an event if there is one left."""
+    for at, record in enumerate(told):
+        produce(world, among[at : at + 1], 0, False, False)
+        world.produce(
+            json.dumps(record).encode(), str(record["account_id"]), world.now_ms, partition=0 if astray else None
+        )
 
 
 def at_home(world: World, at: int) -> Home:
@@ -206,6 +228,12 @@ ops = st.one_of(
         astray=st.just(False),
         junk=st.just(False),
     ),
+    op(
+        tell_traits,
+        told=st.lists(account_records, min_size=1, max_size=6),
+        among=st.lists(events, max_size=6),
+        astray=st.sampled_from([False, False, True]),
+    ),
     op(apply, at=where, records=st.integers(0, 12), overlap=st.integers(0, 2)),
     op(
         score,
@@ -253,12 +281,15 @@ def test_partitions_end_where_a_naive_recount_does(
     oracle = world.oracle()
     first_bucket = world.now_ms // (scoring.bucket_seconds * 1000) - scoring.retention + 1
     assert world.counts(first_bucket) == oracle.counts(world.now_ms)
+    assert world.traits() == oracle.traits
     assert compare(oracle.results(world.now_ms), world.redis.documents, gone=oracle.gone(world.now_ms)) == []
-    for (model, kind), (raw, population) in oracle.benchmarks(world.now_ms).items():
+    for (model, kind, group), right in oracle.group_benchmarks(world.now_ms).items():
         of = next(each for each in world.scoring.models if each.name == model)
-        (basis,) = world.benchmarks.bases(of, Kind[kind.upper()], ["all"])
-        assert basis.population == population
-        assert (basis.benchmark is None) == (raw is None)
+        (basis,) = world.benchmarks.bases(of, Kind[kind.upper()], [group])
+        assert basis.population == right.population or group != "all"
+        assert (basis.benchmark is None) == (right.benchmark is None)
+        assert math.isclose(basis.benchmark or 0.0, right.benchmark or 0.0)
+        assert basis.steepness is None or math.isclose(basis.steepness, right.steepness)
     check_alerts(world)
     for home in world.homes:
         assert oracle_refusals(world, home) <= home.refused

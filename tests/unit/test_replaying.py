@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 from scorer.core.events import MAX_RECORD_BYTES
-from scorer.replaying import LineReader, Lines
+from scorer.replaying import LineReader, Lines, Replay, replay
+from scorer.stream.input_writer import InputWriter, Keyed
 
 
 async def read_all(descriptor: int) -> Lines:
@@ -20,6 +23,35 @@ def lines_of(content: bytes, folder: Path) -> Lines:
         return asyncio.run(read_all(descriptor))
     finally:
         os.close(descriptor)
+
+
+class Writer:
+    """Keeps what would go into the input topic."""
+
+    def __init__(self) -> None:
+        self.written: list[Keyed] = []
+
+    async def write(self, records: Iterable[Keyed]) -> None:
+        self.written += records
+
+
+def test_records_keep_their_order_and_are_keyed_by_account(tmp_path: Path) -> None:
+    lines = [
+        b'{"type":"account","account_id":"acme","traits":{"plan":"pro"}}',
+        b'{"event":"a","user_id":"u","account_id":"acme","ts":0}',
+        b'{"type":"account","traits":{}}',
+        b'{"event":"a","user_id":"v","ts":0}',
+        b'{"type":"account","account_id":"emca","traits":{}}',
+    ]
+    file = tmp_path / "lines"
+    file.write_bytes(b"\n".join(lines))
+    descriptor, writer, replayed = os.open(file, os.O_RDONLY), Writer(), Replay()
+    try:
+        asyncio.run(replay(descriptor, cast(InputWriter, writer), replayed, lambda _: None))
+    finally:
+        os.close(descriptor)
+    assert writer.written == [("acme", lines[0]), ("acme", lines[1]), ("v", lines[3]), ("emca", lines[4])]
+    assert (replayed.sent, [(bad.line, bad.reason) for bad in replayed.bad]) == (4, [(3, "missing_field")])
 
 
 def test_lines_keep_their_numbers_when_empty_ones_are_left_out(tmp_path: Path) -> None:

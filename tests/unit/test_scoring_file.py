@@ -188,7 +188,7 @@ def test_aliases_of_aliases_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPat
         ),
         (
             document(top="zzz: 1"),
-            "zzz: unknown key: allowed are version, bucket, timezone, events, exclude, models, alerts\n",
+            "zzz: unknown key: allowed are version, bucket, timezone, events, exclude, segments, models, alerts\n",
         ),
     ],
 )
@@ -359,10 +359,30 @@ def test_an_event_may_be_called_like_a_key_or_like_a_form() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("[plan, plan]", "must name each only once"),
+        ("[plan, 5]", "must be text"),
+        ("plan", "must be a list"),
+        ('[""]', "a trait's name must be 1 to 64 bytes"),
+        ('["a\\tb"]', "a trait's name must be 1 to 64 bytes"),
+        (f"[{'x' * 65}]", "a trait's name must be 1 to 64 bytes"),
+    ],
+)
+def test_segments_are_names_of_traits(written: str, problem: str) -> None:
+    assert problem in refused(document(top=f"segments: {written}"))
+
+
+def test_the_order_of_segments_means_nothing() -> None:
+    one, other = (parse(document(top=f"segments: {written}")) for written in ("[region, plan]", "[plan, region]"))
+    assert one.segments == ("plan", "region")
+    assert one.hash == other.hash
+
+
 # What is not yet supported
 
 NOT_YET_AT_THE_TOP = [
-    ("segments: [plan]", "segments"),
     ("kpis: {window: 30d}", "kpis"),
     ("destinations: {sales: {webhook: {url: https://example.com}}}", "destinations"),
     ("rankings: [user]", "rankings"),
@@ -534,5 +554,5 @@ def test_the_json_schema_knows_the_same_keys_types_and_limits() -> None:
 def test_the_json_schema_offers_nothing_that_is_refused() -> None:
     schema = json_schema()
     offered = set(nested(schema, "properties")) | set(nested(schema, "$defs", "BenchmarkKeys", "properties"))
-    assert offered.isdisjoint({"segments", "kpis", "destinations", "rankings"})
+    assert offered.isdisjoint({"kpis", "destinations", "rankings"})
     assert nested(schema, "$defs", "ModelKeys", "properties", "score")["const"] == "weighted"

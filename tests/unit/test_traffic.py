@@ -10,6 +10,7 @@ import pytest
 
 from scorer import embedded
 from scorer.checking import check
+from scorer.core.decode import decode
 from scorer.embedded.traffic import Company, MadeUpEvent
 
 NOW = 1_795_355_044.0
@@ -62,6 +63,19 @@ def test_every_event_is_native_json_that_reads_back() -> None:
         assert datetime.fromisoformat(read["ts"]).timestamp() == pytest.approx(event.at, abs=1e-6)
         assert read.get("value") == event.value
         assert read["account_id"].encode() == event.key
+
+
+def test_every_customer_has_a_plan_and_a_licence_for_each_member() -> None:
+    company = Company(7)
+    members = Counter(account for account, _ in company.users)
+    assert {account.account_id for account in company.accounts} == set(members)
+    assert {account.plan for account in company.accounts} >= {"free", "pro"}
+    assert all(account.licenses >= members[account.account_id] for account in company.accounts)
+    assert company.accounts == Company(7).accounts
+    columns, rejects = decode([account.json() for account in company.accounts])
+    assert rejects == []
+    told = [(record.account_id, dict(record.traits)) for record in columns.traits]
+    assert told == [(a.account_id, {"plan": a.plan, "licenses": str(a.licenses)}) for a in company.accounts]
 
 
 def test_sessions_carry_their_seconds() -> None:

@@ -11,8 +11,6 @@ _SNOWPLOW_FIELDS: Final = frozenset(["event_name", "derived_tstamp", "collector_
 def foreign_format(fields: Mapping[Any, Any]) -> str | None:
     """The format by the fields that only it has (INTERFACES 4), or None."""
     kind = fields.get("type")
-    if kind == "account" and "event" not in fields:
-        return "a native account record"
     if "specversion" in fields:
         return "a CloudEvents record"
     if "distinct_id" in fields:

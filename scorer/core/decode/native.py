@@ -2,7 +2,8 @@
 
 Nothing is looked at record by record that can be looked at for the whole chunk: a typed reader, one comprehension
 a column, checks and times in numpy. A record that doesn't pass, or that these checks can't judge, is odd: it alone is
-read again by `read_record`, which is the rule that this path is a shortcut to.
+read again by `read_record`, which is the rule that this path is a shortcut to. Account records are always odd: there
+are few, and events pay nothing for them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,18 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorer.core.decode import identifiers, timestamps, values
+from scorer.core.decode.account_record import CheckedTraits
+from scorer.core.decode.faults import Fault
 from scorer.core.decode.native_record import (
     CANT_READ,
     MSGPACK_MAP,
     SHALLOW_BYTES,
-    Fault,
     NativeRecord,
     may_be_deep,
     read_json,
     read_msgpack,
     read_record,
 )
-from scorer.core.events import MAX_ID_BYTES, MAX_RECORD_BYTES, EventColumns, Reject
+from scorer.core.events import MAX_ID_BYTES, MAX_RECORD_BYTES, AccountTraits, EventColumns, Reject
 
 _UNREAD = NativeRecord(event="-", user_id="-", ts="1970-01-01T00:00:00.000Z")
 """Stands in the columns for a record that has yet to be read on its own."""
@@ -33,7 +35,7 @@ _BLOCK = 500
 
 
 def decode(records: Sequence[bytes | None]) -> tuple[EventColumns, list[Reject]]:
-    """A chunk's usable events, in the order of their records, and the records that can't be used, in theirs.
+    """A chunk's usable events and account records, in their order, and the records that can't be used, in theirs.
 
     Never raises for what a record holds; a record's outcome doesn't depend on its neighbours.
     """
@@ -106,6 +108,7 @@ def _odd_ids(columns: EventColumns, find: Callable[[Sequence[str]], list[int]]) 
 def _settle(records: Sequence[bytes | None], columns: EventColumns, odd: set[int]) -> tuple[EventColumns, list[Reject]]:
     """Reads the odd rows one by one: puts the usable into the columns, takes the others out."""
     rejects: list[Reject] = []
+    traits: list[AccountTraits] = []
     usable = np.ones(len(columns), dtype=np.bool_)
     for row in sorted(odd):
         outcome = read_record(records[row])
@@ -113,16 +116,20 @@ def _settle(records: Sequence[bytes | None], columns: EventColumns, odd: set[int
             usable[row] = False
             rejects.append(Reject(row, outcome.reason, outcome.detail))
             continue
+        if isinstance(outcome, CheckedTraits):
+            usable[row] = False
+            traits.append(AccountTraits(row, outcome.account_id, outcome.traits))
+            continue
         columns.event[row] = outcome.event
         columns.user_id[row] = outcome.user_id
         columns.account_id[row] = outcome.account_id
         columns.event_id[row] = outcome.event_id
         columns.ts_ms[row] = outcome.ts_ms
         columns.value[row] = outcome.value
-    return (_taken(columns, usable), rejects) if rejects else (columns, rejects)
+    return (_taken(columns, usable, traits), rejects) if rejects or traits else (columns, rejects)
 
 
-def _taken(columns: EventColumns, usable: NDArray[np.bool_]) -> EventColumns:
+def _taken(columns: EventColumns, usable: NDArray[np.bool_], traits: list[AccountTraits]) -> EventColumns:
     kept = usable.tolist()
     return EventColumns(
         index=columns.index[usable],
@@ -132,4 +139,5 @@ def _taken(columns: EventColumns, usable: NDArray[np.bool_]) -> EventColumns:
         event_id=list(compress(columns.event_id, kept)),
         ts_ms=columns.ts_ms[usable],
         value=columns.value[usable],
+        traits=tuple(traits),
     )

@@ -5,8 +5,8 @@ import pytest
 
 from scorer.core.cells import MAX_TYPES
 from scorer.core.columns import Counted
-from scorer.core.draft import Cut, Draft, Judged, Newcomers, Piece, pieces
-from scorer.core.events import MAX_ID_BYTES, MAX_VALUE, MICRO
+from scorer.core.draft import Cut, Draft, Judged, Newcomers, Piece, TraitNews, pieces
+from scorer.core.events import MAX_ID_BYTES, MAX_TRAITS, MAX_VALUE, MICRO, TraitChanges
 from scorer.core.footing import Basis, Footing
 from scorer.core.journal.records import MAX_ENTRY_BYTES, Entry, encode
 from scorer.core.model import Kind, Model
@@ -58,7 +58,8 @@ def entry_bytes(cuts: list[Cut]) -> list[int]:
 
 
 def cut_up(to: int, events: Counted, new: Newcomers, offsets: list[int] | None = None) -> list[Piece]:
-    return list(pieces(to, events, np.array(offsets if offsets is not None else range(len(events)), np.int64), new))
+    at = np.arange(len(events))
+    return list(pieces(to, events, at, at if offsets is None else np.array(offsets), new, TraitNews()))
 
 
 def test_a_chunk_of_strangers_with_the_longest_ids_fits() -> None:
@@ -141,6 +142,62 @@ def test_a_piece_ends_where_the_next_event_stands() -> None:
         assert piece.events.rows.tolist() == list(range(first, following))
         first = following
     assert first == 5_000
+
+
+def told_everything(n: int) -> TraitNews:
+    """The most that n account records can tell, each behind an event."""
+    traits: TraitChanges = {f"{at:02d}" + "😀" * 15 + "xx": "😀" * 64 for at in range(MAX_TRAITS)}
+    return TraitNews([(2 * at, traits) for at in range(n)], list(range(1, 2 * n, 2)))
+
+
+def test_a_chunk_of_account_records_with_all_they_can_hold_fits() -> None:
+    n = 200
+    told, offsets = told_everything(n), np.arange(2 * n)
+    found = list(pieces(2 * n, wide_events(n), np.arange(0, 2 * n, 2), offsets, Newcomers(), told))
+    assert len(found) > 10
+    draft = Draft()
+    for piece in found:
+        draft.add_piece(piece)
+    cuts = draft.cuts(0)
+    assert max(entry_bytes(cuts)) < MAX_ENTRY_BYTES
+    assert sum(entry_bytes(cuts)) < sum(piece.size for piece in found) < 1.2 * sum(entry_bytes(cuts))
+    assert [changed for cut in cuts for changed in cut.body["tr"]] == told.changes
+
+
+def test_account_records_without_an_event_fit_too() -> None:
+    n = 100
+    told = TraitNews(told_everything(n).changes, list(range(n)))
+    found = list(pieces(n, None, np.empty(0, np.int64), np.arange(n), Newcomers(), told))
+    assert len(found) > 4
+    assert {piece.events for piece in found} == {None}
+    assert [changed for piece in found for changed in piece.traits] == told.changes
+    assert [piece.to for piece in found] == [*(int(piece.traits[0][0]) // 2 for piece in found[1:]), n]
+
+
+def test_traits_are_in_the_piece_that_passes_their_record_and_behind_their_account() -> None:
+    n = 4_000
+    told = TraitNews([(at, {"plan": "x" * 200}) for at in range(n)], list(range(n, 2 * n)))
+    new = Newcomers()
+    for at in range(n):
+        new.enter_account(at + n, at, f"account {at}")
+    found = list(pieces(9 * n, wide_events(n), np.arange(n), np.arange(2 * n) * 3, new, told))
+    first = 0
+    for piece in found:
+        records = piece.traits
+        assert [row for row, _ in piece.accounts] == [row for row, _ in records]
+        offsets = [*range(first, n)][: len(piece.events or ())] + [row + n for row, _ in records]
+        assert all(first * 3 <= offset * 3 < piece.to for offset in offsets)
+        first = offsets[-1] + 1
+    assert (first, found[-1].to) == (2 * n, 9 * n)
+
+
+def test_an_account_is_new_with_the_first_record_that_needs_it() -> None:
+    new = Newcomers()
+    for at, row in ((1, 10), (4, 11), (7, 12)):
+        new.enter_account(at, row, f"account {row}")
+    new.bring_forward({12: 0, 11: 9, 99: 3})
+    assert new.accounts == [(12, "account 12"), (10, "account 10"), (11, "account 11")]
+    assert new.accounts_at == [0, 1, 4]
 
 
 @pytest.mark.parametrize("n", [1, 2, 5_000])

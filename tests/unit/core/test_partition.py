@@ -657,7 +657,7 @@ def test_the_population_is_told_by_state_and_band() -> None:
     partition.score()
     found = {kind: (states, bands) for _, kind, states, bands in partition.state.passes.population()}
     states, bands = found[Kind.USER]
-    assert states == {"scored": 1, "inactive": 1, "warming_up": 0}
+    assert states == {"scored": 1, "inactive": 1, "warming_up": 0, "never_used": 0}
     assert {name: count for name, count in bands.items() if count} == {"champion": 1, "inactive": 1}
 
 
@@ -667,6 +667,7 @@ def test_states_have_the_numbers_that_the_journal_holds() -> None:
         ("SCORED", 1),
         ("INACTIVE", 2),
         ("WARMING_UP", 3),
+        ("NEVER_USED", 4),
     ]
 
 

@@ -406,7 +406,6 @@ def test_a_record_may_be_nested_deep_and_wide() -> None:
 @pytest.mark.parametrize(
     ("record", "named"),
     [
-        ({"type": "account", "account_id": "acme", "traits": {"plan": "pro"}}, "native account"),
         ({"type": "track", "event": "x", "userId": "u", "timestamp": "2026-01-02T03:04:05Z"}, "Segment"),
         ({"type": "page", "anonymousId": "u"}, "Segment"),
         ({"type": "identify", "traits": {}}, "Segment"),
