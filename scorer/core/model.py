@@ -104,15 +104,25 @@ class Model:
         return digest(asdict(self))
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryDays:
+    """For how many days the standings at the close of a day are kept, by kind."""
+
+    user: int = 8
+    account: int = 400
+
+
 @dataclass(frozen=True)
 class Scoring:
-    """A scoring file: the width of a bucket, the types that count, who is left out, the models, the alerts' rules."""
+    """A scoring file: the width of a bucket, the types that count, who is left out, the models, the alerts' rules, and
+    how much history is kept."""
 
     bucket_seconds: int
     events: tuple[str, ...]
     models: tuple[Model, ...]
     exclude_users: tuple[str, ...] = ()
     alerts: tuple["Rule", ...] = ()
+    history: HistoryDays = HistoryDays()
 
     @cached_property
     def retention(self) -> int:
