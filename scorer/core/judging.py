@@ -17,6 +17,7 @@ from scorer.core.alerts import RuleState
 from scorer.core.draft import Judged, RuleNews
 from scorer.core.events import Int64s
 from scorer.core.footing import Bases, Basis, Footing, Ground, OneGroup
+from scorer.core.history import DAY_MS
 from scorer.core.model import Kind, Model, Shape
 from scorer.core.roster import entity_id
 from scorer.core.standing import NO_BAND, Hold, Standing, StandingChange
@@ -89,7 +90,7 @@ class Judge:
         change = held.standing.judge(code, model, rows, held.raw[rows], ground, self._hold(code, silent), unused)
         again = held.again[rows]
         at_once = self._watch(judgement, change, ground, silent) | again
-        news = held.standing.differs(change) | again
+        news = held.standing.differs(change) | again | held.delta_due[rows]
         if not everything:
             at_once |= held.standing.urgent(change)
             news &= at_once if certainly is None else at_once | certainly[of_kind]
@@ -98,8 +99,9 @@ class Judge:
         change = change.take(news)
         moves = _moves(held.standing.band[change.rows], change.band)
         held.again[change.rows] = False
-        held.standing.apply(change)
-        state.draft.add_judged(Judged(change, model, kind, ground.take(news), state.now_ms / 1000, moves))
+        held.tell(change)
+        delta = state.history[kind].delta(code, state.now_ms // DAY_MS, change.rows, change.score)
+        state.draft.add_judged(Judged(change, model, kind, ground.take(news), state.now_ms / 1000, delta, moves))
 
     def _ground(self, judgement: Judgement, rows: Int64s) -> Ground:
         """What rows rest on, each in its peer group; groups that they are the first of join the footing."""

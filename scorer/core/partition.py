@@ -29,6 +29,7 @@ from scorer.core.draft import Cut, Draft, Newcomers, Piece, RuleNews, TraitNews,
 from scorer.core.events import AccountTraits, EventColumns, Int64s, Reject
 from scorer.core.fold import Fold, ModelInForce
 from scorer.core.footing import Bases
+from scorer.core.history import DAY_MS, ClosedDays
 from scorer.core.journal.records import JournalError
 from scorer.core.model import Scoring
 from scorer.core.outbox import SentAlert
@@ -289,7 +290,16 @@ class PartitionState(Fold):
     ) -> Iterator[None]:
         """Judge whoever changed, in steps well under 50 ms; see `ScoringPass.run`."""
         self.now_ms = max(self.now_ms, now_ms)
+        self._close_days()
         return self.passes.run(self.now_ms, bases, sweep_rows, rules_paused=rules_paused)
+
+    def _close_days(self) -> None:
+        """The days that `now` has left close with what readers were last told."""
+        today = self.now_ms // DAY_MS
+        if self.today is None or today > self.today:
+            closed = ClosedDays.before(today, self.today, self.scoring.history)
+            self.close_days(closed)
+            self.draft.add_closed(closed)
 
     # ---- journal
 

@@ -57,13 +57,10 @@ def documents(state: PartitionState) -> dict[str, Document]:
     for code, held in state.models.items():
         for kind in MODEL.kinds:
             own = rows[state.roster.kind[rows] == kind]
-            judged = Judged(
-                held.standing.of(code, own),
-                MODEL,
-                kind,
-                Footing([Basis(None)]).under(np.zeros(len(own), np.int64)),
-                0.0,
-            )
+            standing = held.standing.of(code, own)
+            ground = Footing([Basis(None)]).under(np.zeros(len(own), np.int64))
+            delta = state.history[kind].delta(code, state.today or 0, own, standing.score)
+            judged = Judged(standing, MODEL, kind, ground, 0.0, delta)
             batch = score_batch(0, judged, state.roster)
             if batch is not None:
                 redis.write(replace(batch, version="1"))
