@@ -86,12 +86,23 @@ def _problems(document: Document, keys: ScoringKeys) -> Iterator[Problem]:
             yield document.problem((*path, "window"), allowed)
         yield from _weight_problems(document, (*path, "weights"), model, keys)
         yield from _band_problems(document, (*path, "bands"), model)
+        yield from _peer_problems(document, (*path, "benchmark", "peers"), model, keys)
         if model.curve.steepness == AUTO and model.curve.shape != "exponential":
             allowed = f"is for the shape exponential only: with {model.curve.shape} give a number"
             yield document.problem((*path, "curve", "steepness"), allowed)
     bands = {name: [band.name for band in bands_of(model)] for name, model in keys.models.items()}
     for name, rule in keys.alerts.items():
         yield from rule_problems(document, ("alerts", name), rule, keys.models, bands)
+
+
+def _peer_problems(document: Document, path: KeyPath, model: ModelKeys, keys: ScoringKeys) -> Iterator[Problem]:
+    """A file that names its segments means all of them: a trait misspelt would be one that no account has."""
+    if "segments" not in keys.model_fields_set:
+        return
+    for number, trait in enumerate(model.benchmark.peers):
+        if trait not in keys.segments:
+            way_out = "isn't listed in `segments`: add it there, or leave `segments` out"
+            yield document.problem((*path, number), way_out, suggest(trait, keys.segments))
 
 
 def _weight_problems(document: Document, path: KeyPath, model: ModelKeys, keys: ScoringKeys) -> Iterator[Problem]:
