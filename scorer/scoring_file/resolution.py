@@ -38,15 +38,14 @@ def resolve(document: Document, keys: ScoringKeys) -> Scoring:
 def _model(name: str, keys: ModelKeys, bucket: timedelta) -> Model:
     weights = {event: _weight(written) for event, written in keys.weights.items()}
     benchmark, curve = keys.benchmark, keys.curve
+    peers = () if curve.shape == "none" else tuple(benchmark.peers)  # nobody would use what they exchange
     return Model(
         name=name,
         kinds=tuple(sorted(Kind[kind.upper()] for kind in keys.kinds)),
         window=parse_duration(keys.window) // bucket,
         weights={event: weight for event, weight in sorted(weights.items()) if weight.weight},
         half_life=None if keys.half_life is None else parse_duration(keys.half_life) / bucket,
-        benchmark=BenchmarkRule(
-            float(benchmark.percentile), benchmark.min_population, benchmark.initial, tuple(benchmark.peers)
-        ),
+        benchmark=BenchmarkRule(float(benchmark.percentile), benchmark.min_population, benchmark.initial, peers),
         curve=Curve(Shape(curve.shape), None if curve.steepness == AUTO else float(curve.steepness)),
         bands=bands_of(keys),
         margin=float(keys.margin),

@@ -491,6 +491,10 @@ def test_peers_are_read_in_their_order() -> None:
     assert model("benchmark: {peers: [region]}").hash != model("benchmark: {peers: [plan]}").hash != model().hash
 
 
+def test_a_plain_sum_has_no_peers() -> None:
+    assert model("curve: {shape: none}, benchmark: {peers: [plan]}") == model("curve: {shape: none}")
+
+
 def test_peers_are_among_the_segments_where_there_are_any() -> None:
     keys = "benchmark: {peers: [region, plan]}"
     assert model(keys, top="segments: [plan, region]").benchmark.peers == ("region", "plan")
