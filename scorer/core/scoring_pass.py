@@ -278,10 +278,12 @@ class ScoringPass:
         return peer_shares(blank, raw[active], codes, lineages)
 
     def summaries(self, caught_up: bool) -> Iterator[Summary]:
-        """The shares of all models, as of when each model and kind begins; a step takes well under 50 ms."""
-        for code, model, _ in self._scorers:
-            for kind in model.kinds:
-                yield from self.summary(code, model, kind, caught_up)
+        """The shares of all models, as of the first step; each takes well under 50 ms."""
+        shares = [
+            self.summary(code, model, kind, caught_up) for code, model, _ in self._scorers for kind in model.kinds
+        ]
+        for of_one in shares:
+            yield from of_one
 
     def population(self) -> Iterator[tuple[Model, Kind, dict[str, int], dict[str, int]]]:
         """By model and kind: how many entities stand in each state, and in each band."""

@@ -55,15 +55,14 @@ def resolve(document: Document, keys: ScoringKeys) -> Scoring:
 def _model(name: str, keys: ModelKeys, bucket: timedelta) -> Model:
     weights = {event: _weight(written) for event, written in keys.weights.items()}
     benchmark, curve = keys.benchmark, keys.curve
+    peers = () if curve.shape == "none" else tuple(benchmark.peers)  # nobody would use what they exchange
     return Model(
         name=name,
         kinds=tuple(sorted(Kind[kind.upper()] for kind in keys.kinds)),
         window=parse_duration(keys.window) // bucket,
         weights={event: weight for event, weight in sorted(weights.items()) if weight.weight},
         half_life=None if keys.half_life is None else parse_duration(keys.half_life) / bucket,
-        benchmark=BenchmarkRule(
-            float(benchmark.percentile), benchmark.min_population, benchmark.initial, tuple(benchmark.peers)
-        ),
+        benchmark=BenchmarkRule(float(benchmark.percentile), benchmark.min_population, benchmark.initial, peers),
         curve=Curve(Shape(curve.shape), None if curve.steepness == AUTO else float(curve.steepness)),
         bands=bands_of(keys),
         margin=float(keys.margin),
@@ -111,12 +110,23 @@ def _problems(document: Document, keys: ScoringKeys) -> Iterator[Problem]:
             yield document.problem((*path, "window"), allowed)
         yield from _weight_problems(document, (*path, "weights"), model, keys)
         yield from _band_problems(document, (*path, "bands"), model)
+        yield from _peer_problems(document, (*path, "benchmark", "peers"), model, keys)
         if model.curve.steepness == AUTO and model.curve.shape != "exponential":
             allowed = f"is for the shape exponential only: with {model.curve.shape} give a number"
             yield document.problem((*path, "curve", "steepness"), allowed)
     bands = {name: [band.name for band in bands_of(model)] for name, model in keys.models.items()}
     for name, rule in keys.alerts.items():
         yield from rule_problems(document, ("alerts", name), rule, keys.models, bands)
+
+
+def _peer_problems(document: Document, path: KeyPath, model: ModelKeys, keys: ScoringKeys) -> Iterator[Problem]:
+    """A file that names its segments means all of them: a trait misspelt would be one that no account has."""
+    if "segments" not in keys.model_fields_set:
+        return
+    for number, trait in enumerate(model.benchmark.peers):
+        if trait not in keys.segments:
+            way_out = "isn't listed in `segments`: add it there, or leave `segments` out"
+            yield document.problem((*path, number), way_out, suggest(trait, keys.segments))
 
 
 def _weight_problems(document: Document, path: KeyPath, model: ModelKeys, keys: ScoringKeys) -> Iterator[Problem]:

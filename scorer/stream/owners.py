@@ -146,8 +146,7 @@ class Owners:
         exchange = self._place.exchange
         for _, each in list(self._standing()):
             if each.owner.state is not None and each.owner.state.passes.settled:
-                summaries = list(each.owner.state.passes.summaries(each.caught_up))
-                await exchange.send(each.owner.ledger.epoch, summaries)
+                await exchange.send(each.owner.ledger.epoch, each.owner.state.passes.summaries(each.caught_up))
         for partition, each in list(self._standing()):
             if partition == 0:
                 await exchange.merge(each.owner.ledger.epoch, self._place.partitions)

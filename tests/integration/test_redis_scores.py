@@ -311,6 +311,20 @@ def test_with_redis_away_only_the_newest_values_wait_and_are_written_on_its_retu
     assert told.lost == []  # it held nothing before
 
 
+def test_each_peer_group_has_a_benchmark_and_auto_tells_its_steepness(url: str, redis: Redis) -> None:
+    async def scenario() -> None:
+        async with sink_of(url, Told()) as sink:
+            facts = {"population": 7, "version": 2, "computed_at": 3.5, "exact": False}
+            sink.benchmark("m", Kind.USER, "plan=p%2Fq,region=eu", raw=1.5, steepness=0.75, **facts)  # type: ignore[arg-type]
+            sink.benchmark("m", Kind.USER, "plan=p%2Fq", raw=None, **facts)  # type: ignore[arg-type]
+            await write(sink, batch({"a": 1.0}, 1))  # benchmarks go first
+
+    run(scenario())
+    figures = {"population": 7, "version": 2, "computed_at": 3.5, "exact": False}
+    assert stored(redis, "ns:benchmark:m:user:plan=p%2Fq,region=eu") == {"raw": 1.5, **figures, "steepness": 0.75}
+    assert stored(redis, "ns:benchmark:m:user:plan=p%2Fq") == {"raw": None, **figures}
+
+
 def test_a_redis_that_came_back_empty_is_filled_again(redis_server: RedisServer) -> None:
     told = Told()
 

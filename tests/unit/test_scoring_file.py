@@ -295,7 +295,7 @@ BAD_MODELS = [
     ),
     ("benchmark: {peers: plan}", 'benchmark.peers: "plan": must be a list'),
     ("benchmark: {peers: [plan, 1]}", "benchmark.peers[1]: 1: must be text"),
-    ('benchmark: {peers: [""]}', 'benchmark.peers[0]: "": a trait\'s name must be 1 to 512 bytes'),
+    ('benchmark: {peers: [""]}', 'benchmark.peers[0]: "": a trait\'s name must be 1 to 64 bytes'),
     ("benchmark: {peers: [plan, plan]}", "benchmark.peers: [...]: must name each only once"),
     ("benchmark: {peers: [a, b, c, d, e, f, g, h, i]}", "benchmark.peers: [...]: must hold at most 8"),
     ("bands: {}", "bands: {}: must not be empty"),
@@ -514,6 +514,20 @@ def test_a_benchmark_rule_is_read() -> None:
 def test_peers_are_read_in_their_order() -> None:
     assert model("benchmark: {peers: [region, plan]}").benchmark == BenchmarkRule(peers=("region", "plan"))
     assert model("benchmark: {peers: [region]}").hash != model("benchmark: {peers: [plan]}").hash != model().hash
+
+
+def test_a_plain_sum_has_no_peers() -> None:
+    assert model("curve: {shape: none}, benchmark: {peers: [plan]}") == model("curve: {shape: none}")
+
+
+def test_peers_are_among_the_segments_where_there_are_any() -> None:
+    keys = "benchmark: {peers: [region, plan]}"
+    assert model(keys, top="segments: [plan, region]").benchmark.peers == ("region", "plan")
+    way_out = "isn't listed in `segments`: add it there, or leave `segments` out"
+    for segments, meant in (("[region]", ""), ("[region, plans]", " (did you mean plans?)"), ("[region, tier]", "")):
+        message = refused(document(keys, top=f"segments: {segments}"))
+        assert message == f'scoring.yaml:4: models.m.benchmark.peers[1]: "plan": {way_out}{meant}'
+    assert "peers[0]" in refused(document(keys, top="segments: []"))
 
 
 def test_auto_steepness_is_read_and_is_another_model() -> None:
