@@ -47,10 +47,14 @@ class ModelInForce:
 
 
 class Fold:
-    """The state of one partition. Times are epoch milliseconds; `position` is a source offset, None before a start."""
+    """The state of one partition. Times are epoch milliseconds; `position` is a source offset, None before a start.
+
+    `counted_from` is the source offset that counting began at; None where an older journal doesn't tell.
+    """
 
     def __init__(self, dedupe_ids: int) -> None:
         self.position: int | None = None
+        self.counted_from: int | None = None
         self.roster = Roster()
         self.counts = Counts()
         self.ids = RecentIds(dedupe_ids)
@@ -84,6 +88,8 @@ class Fold:
             self.ids.remember(events.hashes)
             self.count(events)
             self.restored_events += len(events)
+        if self.position is None:
+            self.counted_from = body.get("t")
         self.position = body.get("t", self.position)
         self._restore_standing(body, version)
         self._restore_rules(body, version)
