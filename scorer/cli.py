@@ -30,6 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_VERIFY_SETTINGS = (
+    "broker_patience", "namespace", "input_topic", "scoring", "clock", "dedupe_ids", "log_format", "log_level"
+)  # fmt: skip
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead, for a program.")]
 
 
@@ -165,6 +169,30 @@ def resync(
         raise typer.BadParameter(str(error), param_hint="--timeout") from error
     set_up_logs(settings.log_format, settings.log_level)
     if not run_resync(settings, patience, as_json=as_json):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+@flags((*KAFKA_SETTINGS, *REDIS_SETTINGS, *_VERIFY_SETTINGS))
+def verify(
+    settings: Settings,
+    sample: Annotated[int, typer.Option(min=1, help="How many users and accounts, drawn at random.")] = 100,
+    account: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="This account and its users instead; may be repeated.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed draws the same entities.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recount some scores from the input, naively, and compare them with Redis, while workers run.
+
+    Exit status 1 if one differs. A model whose window the input no longer holds is named, with the date from which on
+    it can be verified.
+    """
+    from scorer.verify_command import Wanted, run_verify  # noqa: PLC0415
+
+    scoring = _scoring(settings.scoring)
+    set_up_logs(settings.log_format, settings.log_level)
+    if not run_verify(settings, scoring, Wanted(account or [], sample, seed), as_json=as_json):
         raise typer.Exit(FAILED)
 
 

@@ -1,7 +1,8 @@
 """Every metric of a worker (INTERFACES 7), in one place. Base units; never an entity's id in a label."""
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from scorer.core.model import INACTIVE_BAND, Model
+from scorer.core.standing import band_name
+
 OUTCOMES = ("counted", "duplicate", "replayed", "late", "excluded", "unknown_type", "dead_letter", "trait")
 """What becomes of a record; `trait`: it told an account's traits."""
+
+ALERT_STATES = ("fired", "resolved")
 
 _LATENCIES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 _DURATIONS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -144,6 +150,15 @@ class Metrics:
             "Seconds since the oldest benchmark in force was computed.",
             registry=registry,
         )
+        self._band_transitions = Counter(
+            "scorer_band_transitions_total",
+            "Changes of band, of users and accounts alike.",
+            ["model", "from", "to"],
+            registry=registry,
+        )
+        self._alerts = Counter(
+            "scorer_alerts_total", "Alerts that fired or resolved.", ["rule", "state"], registry=registry
+        )
         self.redis_pending_entities = Gauge(
             "scorer_redis_pending_entities", "Scores that Redis has not acknowledged.", registry=registry
         )
@@ -165,6 +180,26 @@ class Metrics:
             buckets=_DURATIONS,
             registry=registry,
         )
+
+    def expect(self, models: Iterable[Model], rules: Iterable[str]) -> None:
+        """Show what may be counted before it is for the first time: a rate needs the 0."""
+        for model in models:
+            bands = [*(band.name for band in model.bands), INACTIVE_BAND]
+            for before, after in permutations(bands, 2):
+                self._band_transitions.labels(model.name, before, after)
+        for rule in rules:
+            for state in ALERT_STATES:
+                self._alerts.labels(rule, state)
+
+    def count_band_transitions(self, model: Model, moves: Mapping[tuple[int, int], int]) -> None:
+        """How many went from one band to another, by the bands' codes (core.standing) in the model."""
+        for (before, after), count in moves.items():
+            self._band_transitions.labels(model.name, band_name(before, model), band_name(after, model)).inc(count)
+
+    def count_alerts(self, told: Mapping[tuple[str, str], int]) -> None:
+        """How many alerts, by rule and state."""
+        for (rule, state), count in told.items():
+            self._alerts.labels(rule, state).inc(count)
 
     def forget_partition(self, topic: str, partition: int) -> None:
         """The partition went to another worker: its series end here."""

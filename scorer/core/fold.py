@@ -61,10 +61,12 @@ class Fold:
     """The state of one partition. Times are epoch milliseconds; `position` is a source offset, None before a start.
 
     `today` is the day (since 1970, UTC) after the last one that closed, None before the first `now`.
+    `counted_from` is the source offset that counting began at; None where an older journal doesn't tell.
     """
 
     def __init__(self, dedupe_ids: int) -> None:
         self.position: int | None = None
+        self.counted_from: int | None = None
         self.roster = Roster()
         self.traits = Traits()
         self.counts = Counts()
@@ -103,6 +105,8 @@ class Fold:
             self.ids.remember(events.hashes)
             self.count(events)
             self.restored_events += len(events)
+        if self.position is None:
+            self.counted_from = body.get("t")
         self.position = body.get("t", self.position)
         self.fit()
         if "cl" in body:

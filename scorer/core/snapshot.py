@@ -37,6 +37,7 @@ def freeze(fold: Fold) -> Iterator[dict[str, Any]]:
     rows = roster.live_rows()
     head = {
         "t": fold.position,
+        "t0": fold.counted_from,
         "rows": len(roster),
         "mo": [[code, held.name, held.hash, held.replaces] for code, held in fold.models.items()],
         "now": fold.now_ms,
@@ -188,7 +189,7 @@ def load(fold: Fold, body: dict[str, Any]) -> None:
 
 
 def _load_head(fold: Fold, body: dict[str, Any]) -> None:
-    fold.position = body["t"]
+    fold.position, fold.counted_from = body["t"], body.get("t0")
     fold.put_in_force(body["mo"])
     fold.now_ms, fold.event_ms, fold.today = body["now"], body["em"], body["day"]
     fold.redis_through, fold.redis_id = body["rt"], body["rid"]

@@ -138,10 +138,30 @@ class RedisScores:
         return self._writer.inbox.rows + len(self._writer.backlog)
 
     def heartbeat(
-        self, partition: int, *, version: str, at: float, as_of: float | None, behind_seconds: float, owner: str
+        self,
+        partition: int,
+        *,
+        version: str,
+        at: float,
+        as_of: float | None,
+        behind_seconds: float,
+        owner: str,
+        counted_from: int | None = None,
+        scoring: str | None = None,
     ) -> None:
-        """The partition lives, as of `at` (epoch seconds). To be called about once a second."""
-        beat = {"v": version, "at": at, "as_of": as_of, "behind_seconds": behind_seconds, "owner": owner}
+        """The partition lives, as of `at` (epoch seconds). To be called about once a second.
+
+        For `scorer verify`: `counted_from`, the source offset that counting began at, and the hash of the scoring file.
+        """
+        beat = {
+            "v": version,
+            "at": at,
+            "as_of": as_of,
+            "behind_seconds": behind_seconds,
+            "owner": owner,
+            "counted_from": counted_from,
+            "scoring": scoring,
+        }
         self._writer.presence.beat(partition, _json(beat).decode())
         self._work.set()
 

@@ -386,6 +386,8 @@ class OwnedPartition:
             as_of=state.event_ms / 1000 if state.event_ms else None,
             behind_seconds=self.behind_seconds(),
             owner=self._place.identity.owner,
+            counted_from=state.counted_from,
+            scoring=self._place.identity.scoring_hash,
         )
 
 

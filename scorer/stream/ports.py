@@ -108,6 +108,15 @@ class Scores(Protocol):
         """Which Redis it is; None before the first contact."""
 
     def heartbeat(
-        self, partition: int, *, version: str, at: float, as_of: float | None, behind_seconds: float, owner: str
+        self,
+        partition: int,
+        *,
+        version: str,
+        at: float,
+        as_of: float | None,
+        behind_seconds: float,
+        owner: str,
+        counted_from: int | None,
+        scoring: str,
     ) -> None:
         """The partition lives. About once a second."""

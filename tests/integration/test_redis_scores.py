@@ -5,7 +5,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import pytest
@@ -60,6 +60,16 @@ def batch(
     )
 
 
+BEAT: Final[Any] = {
+    "at": 2.5,
+    "as_of": 1.5,
+    "behind_seconds": 0.0,
+    "owner": "worker-1",
+    "counted_from": 7,
+    "scoring": "5c0e",
+}
+
+
 class Told:
     """What the sink told its owner."""
 
@@ -94,7 +104,7 @@ async def write(sink: RedisScores, *batches: ScoreBatch) -> None:
 
 
 def beat(sink: RedisScores, number: int, partition: int = 0, epoch: int = EPOCH) -> None:
-    sink.heartbeat(partition, version=at(number, epoch), at=2.5, as_of=1.5, behind_seconds=0.0, owner="worker-1")
+    sink.heartbeat(partition, version=at(number, epoch), **BEAT)
 
 
 @pytest.fixture(params=["redis_server", "valkey"])
@@ -492,13 +502,7 @@ def test_a_heartbeat_is_never_overwritten_by_an_older_owner(url: str, redis: Red
             await write(zombie, batch({"a": 1.0}, 99))  # heartbeats go first
 
     run(scenario())
-    assert stored(redis, "ns:partition:0") == {
-        "v": at(3, EPOCH + 1),
-        "at": 2.5,
-        "as_of": 1.5,
-        "behind_seconds": 0.0,
-        "owner": "worker-1",
-    }
+    assert stored(redis, "ns:partition:0") == {"v": at(3, EPOCH + 1), **BEAT}
 
 
 def test_a_benchmark_is_refused_only_if_older_by_version_and_by_time(url: str, redis: Redis) -> None:

@@ -5,6 +5,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from scorer.core.model import Kind, Model
+from scorer.core.standing import INACTIVE_CODE
 from scorer.metrics import Metrics
 
 NAMES = {
@@ -17,6 +19,8 @@ NAMES = {
     "scorer_score_distribution",
     "scorer_benchmark_raw",
     "scorer_benchmark_age_seconds",
+    "scorer_band_transitions",
+    "scorer_alerts",
     "scorer_redis_pending_entities",
     "scorer_recovery_seconds",
     "scorer_recovery_events",
@@ -52,6 +56,32 @@ def test_every_outcome_is_there_before_its_first_event(metrics: Metrics) -> None
     assert value(metrics, "scorer_events_total", outcome="dead_letter") == 0
     metrics.events.labels("counted").inc(7)
     assert value(metrics, "scorer_events_total", outcome="counted") == 7
+
+
+def test_every_band_transition_and_alert_is_there_before_its_first_one(metrics: Metrics) -> None:
+    model = Model("use", (Kind.USER,), 30, {})
+    metrics.expect([model], ["churn_risk"])
+    name = "scorer_band_transitions_total"
+    shown = {
+        (sample.labels["from"], sample.labels["to"])
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == name
+    }
+    bands = {"at_risk", "low", "healthy", "champion", "inactive"}
+    assert shown == {(before, after) for before in bands for after in bands if before != after}
+    metrics.count_band_transitions(model, {(3, 0): 2, (INACTIVE_CODE, 2): 1})
+    metrics.count_band_transitions(model, {(3, 0): 5})
+    counted = {
+        (before, after): value(metrics, name, model="use", **{"from": before, "to": after}) for before, after in shown
+    }
+    assert {pair: count for pair, count in counted.items() if count} == {
+        ("champion", "at_risk"): 7,
+        ("inactive", "healthy"): 1,
+    }
+    metrics.count_alerts({("churn_risk", "fired"): 3})
+    assert value(metrics, "scorer_alerts_total", rule="churn_risk", state="fired") == 3
+    assert value(metrics, "scorer_alerts_total", rule="churn_risk", state="resolved") == 0
 
 
 def test_a_column_is_observed_as_its_values_one_by_one_would_be(metrics: Metrics) -> None:

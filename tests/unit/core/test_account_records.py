@@ -16,6 +16,7 @@ from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape,
 from scorer.core.partition import Applied
 from scorer.core.partitioner import partition_of
 from tests.property.harness import Home, World, fold_of, small_steps, traits_of
+from tests.unit.core.test_partition import NO_HISTORY
 
 DAY_MS = 86_400_000
 NOW_MS = 20_000 * DAY_MS
@@ -24,7 +25,7 @@ AGAINST = Model(
     "against", BOTH, 3, {"a": Weight(1.0)}, benchmark=BenchmarkRule(initial=4.0), curve=Curve(Shape.LINEAR), margin=0.0
 )
 PLAIN = replace(AGAINST, name="plain", curve=Curve(Shape.NONE))
-SCORING = Scoring(86_400, ("a", "b"), (AGAINST, PLAIN))
+SCORING = Scoring(86_400, ("a", "b"), (AGAINST, PLAIN), history=NO_HISTORY)
 ACME = "scorer:score:against:account:acme"
 
 
@@ -74,7 +75,7 @@ def bodies(home: Home) -> Iterator[dict[str, object]]:
 def test_an_account_known_only_by_its_traits_is_told_as_never_used(world: World) -> None:
     tell(world, account({"plan": "pro"}))
     world.settle()
-    never = {"score": None, "raw": 0.0, "band": None, "state": "never_used", "benchmark": 4.0}
+    never = {"score": None, "raw": 0.0, "band": None, "state": "never_used", "benchmark": 4.0, "delta": None}
     assert world.redis.documents[ACME] == never
     assert world.redis.documents[ACME.replace("against", "plain")] == never | {"benchmark": None}
     assert len(world.redis.documents) == 2

@@ -7,7 +7,7 @@ from scorer.core import scoring_pass
 from scorer.core.footing import Basis, OneGroup
 from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
 from scorer.core.scoring_pass import SLICE_ROWS
-from tests.unit.core.test_partition import DAY_MS, NOW_MS, Partition, event
+from tests.unit.core.test_partition import DAY_MS, NO_HISTORY, NOW_MS, Partition, event
 
 LINEAR = Model(
     "m", (Kind.USER,), 2, {"a": Weight(1.0)}, benchmark=BenchmarkRule(initial=100.0), curve=Curve(Shape.LINEAR)
@@ -20,7 +20,7 @@ def basis(benchmark: float, number: int) -> OneGroup:
 
 def users(*values: int) -> Partition:
     """User 0, 1, ... with these raw scores, everyone told against a benchmark of 100."""
-    partition = Partition(Scoring(86_400, ("a",), (LINEAR,)))
+    partition = Partition(Scoring(86_400, ("a",), (LINEAR,), history=NO_HISTORY))
     partition.apply(*(event(str(user), None, event="a", value=value) for user, value in enumerate(values)))
     told(partition, basis(100.0, 1), None)
     return partition

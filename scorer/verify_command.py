@@ -1,0 +1,188 @@
+"""What `scorer verify` shows while it runs and in the end; the work itself is in `verifying`."""
+
+import json
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import uvloop
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from scorer.consoles import errors, output
+from scorer.core.model import Kind, Scoring
+from scorer.service import connection_of
+from scorer.setting_flags import end_bad_usage
+from scorer.settings import Settings
+from scorer.showing import RedisUnusable
+from scorer.stream.broker_errors import BrokerError
+from scorer.stream.input_reader import open_reader
+from scorer.verifying.causes import causes
+from scorer.verifying.documents import Documents
+from scorer.verifying.heartbeats import Heartbeats, OtherScoring
+from scorer.verifying.in_force import Benchmarks
+from scorer.verifying.input import Recount
+from scorer.verifying.reading import Now, Reading
+from scorer.verifying.rounds import Verification, Verifier
+from scorer.verifying.sample import Chosen, Drawn, Sample
+
+_SHOWN = 50
+"""Differences in the table; `--json` has all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be verified: some accounts with their users, or so many entities drawn by `seed`."""
+
+    accounts: Sequence[str]
+    sample: int
+    seed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of it, as it is printed."""
+
+    verification: Verification
+    hints: list[str]
+    records: int
+    partitions: int
+    seconds: float
+    seed: int | None
+
+    @property
+    def ok(self) -> bool:
+        """Nothing differs, and there was something to compare, or there will be."""
+        found = self.verification
+        return not found.differences and bool(found.compared or found.not_before)
+
+    def as_json(self) -> dict[str, object]:
+        found = self.verification
+        return {
+            "ok": self.ok,
+            "seed": self.seed,
+            "entities": found.entities,
+            "records": self.records,
+            "partitions": self.partitions,
+            "seconds": self.seconds,
+            "compared": found.compared,
+            "unknown_steepness": found.unknown,
+            "not_verifiable_before": {model: _time(at) for model, at in found.not_before.items()},
+            "differences": [each.as_json() for each in found.differences],
+            "hints": self.hints,
+            "notes": found.notes,
+        }
+
+
+def run_verify(settings: Settings, scoring: Scoring, wanted: Wanted, *, as_json: bool) -> bool:
+    """True if nothing differs. Another scoring file than the workers' ends the process with status 2."""
+    try:
+        report = uvloop.run(_verify(settings, scoring, wanted))
+    except OtherScoring as error:
+        end_bad_usage(f"{settings.scoring}: {error}")
+    except (BrokerError, RedisUnusable) as error:
+        print(f"scorer: {error}", file=sys.stderr)
+        return False
+    if as_json:
+        print(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+    else:
+        _print(report, output(), errors())
+    return report.ok
+
+
+async def _verify(settings: Settings, scoring: Scoring, wanted: Wanted) -> Report:
+    began = time.monotonic()
+    seed = None if wanted.accounts else secrets.randbits(32) if wanted.seed is None else wanted.seed
+    sample: Sample = Chosen(wanted.accounts) if seed is None else Drawn(_sizes(scoring, wanted.sample), seed)
+    documents = Documents(settings.redis_url.get_secret_value(), settings.namespace)
+    patience = settings.broker_patience.total_seconds()
+    try:
+        async with open_reader(connection_of(settings), settings.input_topic, patience=patience) as reader:
+            with _progress() as progress:
+                recount = Recount(scoring, reader.partitions, sample)
+                heartbeats = Heartbeats(documents, reader.partitions, scoring.hash)
+                reading = Reading(reader, recount, Now(settings.clock, heartbeats), progress)
+                verification = await Verifier(scoring, documents, sample, reading, Benchmarks(documents, scoring)).run()
+    finally:
+        documents.close()
+    hints = list(causes(verification.differences, sample.tallies, reading.reach, scoring, settings.dedupe_ids))
+    return Report(verification, hints, recount.records, len(reading.reach), time.monotonic() - began, seed)
+
+
+def _sizes(scoring: Scoring, sample: int) -> dict[Kind, int]:
+    """Accounts and users in equal parts, if both are scored."""
+    kinds = sorted({kind for model in scoring.models for kind in model.kinds}, reverse=True)
+    return {kind: sample // len(kinds) + (number < sample % len(kinds)) for number, kind in enumerate(kinds)}
+
+
+class _Bar:
+    """A bar on stderr while there is much to read, if that is a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("reading the input", total=None)
+
+    def __call__(self, total: int, done: int) -> None:
+        self._progress.update(self._task, total=total, completed=done)
+
+
+@contextmanager
+def _progress() -> Iterator[_Bar]:
+    console = errors()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, redirect_stdout=False) as progress:
+        yield _Bar(progress)
+
+
+def _print(report: Report, out: Console, err: Console) -> None:
+    found = report.verification
+    if found.differences:
+        out.print(_table(report))
+        if len(found.differences) > _SHOWN:
+            out.print(f"... and {len(found.differences) - _SHOWN} more: --json lists all", highlight=False)
+        out.print("It may be right all the same, if one of these is the case:", highlight=False)
+        for hint in report.hints:
+            out.print(f"- {escape(hint)}", highlight=False, soft_wrap=True)
+    for sentence in _sentences(report):
+        out.print(escape(sentence), highlight=False, soft_wrap=True)
+    for note in found.notes:
+        err.print(f"[bold yellow]warning[/]: {escape(note)}", highlight=False, soft_wrap=True)
+
+
+def _table(report: Report) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for heading in ("kind", "entity", "model", "field"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("in Redis", "recounted"):
+        table.add_column(heading, justify="right", overflow="fold")
+    for each in report.verification.differences[:_SHOWN]:
+        cells = (each.entity.kind.label, each.entity.id, each.model, each.field, each.in_redis, each.recounted)
+        table.add_row(*(escape("-" if cell is None else str(cell)) for cell in cells))
+    return table
+
+
+def _sentences(report: Report) -> Iterator[str]:
+    found = report.verification
+    for model, at in found.not_before.items():
+        yield f"{model} is not verifiable before {_time(at)}: the input no longer holds its whole window"
+    for model, count in found.unknown.items():
+        yield f"{model}: {count} scores rest on a benchmark replaced before: only their raws were compared"
+    drawn = f" (--seed {report.seed} draws the same again)" if report.seed is not None else ""
+    scores = sum(found.compared.values())
+    differing = len({(each.entity, each.model) for each in found.differences})
+    outcome = f"{differing} differ" if differing else "all equal" if scores else "nothing was compared"
+    yield (
+        f"{outcome}: {scores} scores of {found.entities} entities against {report.records} records of "
+        f"{report.partitions} partitions, in {report.seconds:.1f} s{drawn}"
+    )
+
+
+def _time(epoch_ms: int) -> str:
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat().replace("+00:00", "Z")
