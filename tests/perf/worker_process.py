@@ -40,7 +40,7 @@ class WorkerProcess:
 
     def cpu_seconds(self) -> float:
         """User and system time of all its threads, to a hundredth."""
-        return _cpu_seconds(Path(f"/proc/{self.pid}/stat"))
+        return cpu_seconds_of(self.pid)
 
     def cpu_by_thread(self) -> dict[str, float]:
         """The same by thread, of those that live."""
@@ -123,6 +123,11 @@ class WorkerProcess:
             return 0, ""
         finally:
             connection.close()
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """User and system time of all threads of a process, to a hundredth."""
+    return _cpu_seconds(Path(f"/proc/{pid}/stat"))
 
 
 def _cpu_seconds(stat: Path) -> float:
