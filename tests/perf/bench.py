@@ -20,14 +20,16 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from tests.perf.boundary import boundary
 from tests.perf.drift import drift
+from tests.perf.latency import latency
 from tests.perf.producing import PARTITIONS
 from tests.perf.whole_job import best_of, measured_apart, run_job
 from tests.perf.workbench import Bench
 from tests.perf.workload import Workload, everyday, habits
 from tests.servers import KafkaServer, RedisServer
 
-SECTIONS = ("job", "restore", "ready", "memory", "drift")
+SECTIONS = ("job", "restore", "ready", "memory", "rescore", "drift", "boundary", "latency")
 
 
 def job(bench: Bench, profile: str | None) -> None:
@@ -146,8 +148,14 @@ def main() -> None:
                 restore(bench)
             if "memory" in options.sections:
                 memory(bench, users)
+            if "rescore" in options.sections:
+                bench.note("rescore", measured_apart("rescoring", str(10 * users)))
             if "drift" in options.sections:
                 drift(bench, 10 * users, steps=2 if options.quick else 7)
+            if "boundary" in options.sections:
+                boundary(bench, 10 * users)
+            if "latency" in options.sections:
+                latency(bench, 100_000, *((2, 15) if options.quick else (5, 60)))
             print(json.dumps(bench.results))
     finally:
         redis.stop()

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 from aiokafka import AIOKafkaProducer
 from redis import Redis
 
-from tests.perf.crowd import Crowd, crowd_scoring
+from tests.perf.crowd import MODELS, Crowd, crowd_scoring
 from tests.perf.exactness import BenchmarkDocument, Exactness
-from tests.perf.producing import PARTITIONS
+from tests.perf.producing import send_one_by_one
 from tests.perf.whole_job import changes_in
 from tests.perf.workbench import Bench
 from tests.perf.worker_process import WorkerProcess, cpu_seconds_of
@@ -67,7 +66,7 @@ def drift(bench: Bench, users: int, steps: int) -> None:
         namespace = f"drift-{models}"
         redis = Redis.from_url(bench.redis.url)
         with bench.worker(namespace, TOPIC, scoring=scoring) as worker:
-            exactness = Exactness(redis, namespace, crowd, ("engagement", "reach")[:models])
+            exactness = Exactness(redis, namespace, crowd, MODELS[:models])
             bench.note(f"drift_load_{models}", load(worker, exactness, crowd))
             meter = Meter(worker, redis, bench.redis.pid)
             time.sleep(_IDLE_SECONDS)
@@ -142,7 +141,9 @@ class Stream:
         try:
             due = time.monotonic()
             while measured.look():
-                events += await self._lift(producer, round(needed / STEP_SECONDS))
+                lifted = self.crowd.lift(max(1, round(needed / STEP_SECONDS)))
+                await send_one_by_one(producer, TOPIC, lifted)
+                events += len(lifted)
                 due += 1.0
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
             ended = time.perf_counter()
@@ -151,11 +152,3 @@ class Stream:
             await producer.stop()
         exact = measured.exactness.wait(_REST_SECONDS) - ended
         return {**figures, "events": events, "exact_after": exact}
-
-    async def _lift(self, producer: AIOKafkaProducer, count: int) -> int:
-        workload = self.crowd.lift(max(1, count))
-        homes = workload.partitions(PARTITIONS).tolist()
-        for home, (ms, key, value) in zip(homes, workload.records(np.arange(len(workload))), strict=True):
-            await producer.send(TOPIC, value=value, key=key, partition=home, timestamp_ms=ms)
-        await producer.flush()
-        return len(workload)

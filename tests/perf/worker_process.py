@@ -96,6 +96,16 @@ class WorkerProcess:
                     samples[name] = samples.get(name, 0.0) + sample.value
         return samples
 
+    def buckets(self, histogram: str) -> dict[float, float]:
+        """The cumulated counts of a histogram without labels, by upper bound."""
+        _, text = self._get("/metrics")
+        return {
+            float(sample.labels["le"]): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == f"{histogram}_bucket"
+        }
+
     def wait_until(self, condition: Callable[[], bool], patience_seconds: float, every: float = _POLL_SECONDS) -> None:
         deadline = time.monotonic() + patience_seconds
         while not condition():
