@@ -18,7 +18,7 @@ from tests.perf.exactness import BenchmarkDocument, Exactness
 from tests.perf.producing import send_one_by_one
 from tests.perf.whole_job import changes_in
 from tests.perf.workbench import Bench
-from tests.perf.worker_process import WorkerProcess, cpu_seconds_of
+from tests.perf.worker_process import WorkerProcess, cpu_seconds_of, waited_seconds_of
 from tests.perf.workload import NOW
 
 TOPIC = "crowd"
@@ -33,7 +33,13 @@ _REST_SECONDS = 180.0
 
 @dataclass
 class Meter:
-    """What worker and Redis have used and written since it was made."""
+    """What worker and Redis have used and written since it was made.
+
+    Cores are CPU seconds per second; `waited` is the share of the time for which their main threads could have run and
+    others had the cores: where it is large, the machine was measured.
+    """
+
+    RATES = ("scores_per_second", "worker_cores", "redis_cores", "worker_waited", "redis_waited")
 
     worker: WorkerProcess
     redis: Redis
@@ -42,18 +48,14 @@ class Meter:
     def __post_init__(self) -> None:
         self._before = self._now()
 
-    def _now(self) -> tuple[float, float, float, float]:
-        spent = (self.worker.cpu_seconds(), cpu_seconds_of(self.redis_pid))
-        return time.perf_counter(), *spent, changes_in(self.redis)
+    def _now(self) -> tuple[float, ...]:
+        pids = (self.worker.pid, self.redis_pid)
+        spent, waited = map(cpu_seconds_of, pids), map(waited_seconds_of, pids)
+        return time.perf_counter(), changes_in(self.redis), *spent, *waited
 
     def figures(self) -> dict[str, float]:
-        wall, worker, redis, writes = (now - then for now, then in zip(self._now(), self._before, strict=True))
-        return {
-            "seconds": wall,
-            "worker_cores": worker / wall,
-            "redis_cores": redis / wall,
-            "scores_per_second": writes / wall,
-        }
+        wall, *counts = (now - then for now, then in zip(self._now(), self._before, strict=True))
+        return {"seconds": wall} | {name: count / wall for name, count in zip(self.RATES, counts, strict=True)}
 
 
 def drift(bench: Bench, users: int, steps: int) -> None:

@@ -140,6 +140,11 @@ def cpu_seconds_of(pid: int) -> float:
     return _cpu_seconds(Path(f"/proc/{pid}/stat"))
 
 
+def waited_seconds_of(pid: int) -> float:
+    """For how long its main thread could have run and others had the cores: what the rest of the machine costs it."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def _cpu_seconds(stat: Path) -> float:
     fields = stat.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
