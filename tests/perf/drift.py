@@ -1,7 +1,7 @@
 """What a benchmark that drifts costs: with every step everyone's score moves a little (ARCHITECTURE 1.6).
 
 Events drive it, as they would: so many users a step pass the benchmark that it goes up by the wanted share of itself.
-Then they end, and everything in Redis must become exact.
+Somebody hears all of it live. Then the events end, and everything in Redis must become exact.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from redis import Redis
 
 from tests.perf.crowd import MODELS, Crowd, crowd_scoring
 from tests.perf.exactness import BenchmarkDocument, Exactness
+from tests.perf.listening import listening
 from tests.perf.producing import send_one_by_one
 from tests.perf.whole_job import changes_in
 from tests.perf.workbench import Bench
@@ -76,7 +77,9 @@ def drift(bench: Bench, users: int, steps: int) -> None:
             for share in SHARES:
                 stream = Stream(crowd, share, bench.kafka.bootstrap)
                 measured = Measured(exactness, partial(Meter, worker, redis, bench.redis.pid), steps)
-                bench.note(f"drift_{models}_{share}", asyncio.run(stream.drive(measured)))
+                with listening(bench.redis.port, namespace):
+                    figures = asyncio.run(stream.drive(measured))
+                bench.note(f"drift_{models}_{share}", figures)
 
 
 def load(worker: WorkerProcess, exactness: Exactness, crowd: Crowd) -> dict[str, float]:

@@ -5,15 +5,10 @@ to `as_of`; an event is through when the messages of all models cover it. What i
 step, so hearing of it is later than being able to read it.
 """
 
-import os
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from redis import Redis
@@ -21,6 +16,7 @@ from redis import Redis
 from tests.perf.crowd import MODELS, Crowd, crowd_scoring
 from tests.perf.drift import Meter, load
 from tests.perf.exactness import Exactness
+from tests.perf.listening import listening
 from tests.perf.recount import Floats
 from tests.perf.whole_job import measured_apart
 from tests.perf.workbench import Bench
@@ -34,7 +30,6 @@ _HISTORY = 100.0
 each of 100,000 users 130,000."""
 _EVENTS_A_SECOND = 5_000
 _AFTER_SECONDS = 5.0
-_ROOT = Path(__file__).parents[2]
 
 
 def latency(bench: Bench, users: int, runs: int, seconds: int) -> None:
@@ -67,7 +62,7 @@ class Round:
         sent, heard = (self.bench.folder / f"{name}-{self.number}.npz" for name in ("sent", "heard"))
         before, first = self.worker.buckets("scorer_event_to_score_seconds"), self._benchmark()
         meter = Meter(self.worker, self.exactness.redis, self.bench.redis.pid)
-        with listening(self.bench.redis.port, heard):
+        with listening(self.bench.redis.port, _NAMESPACE, heard):
             stream = (TOPIC, _EVENTS_A_SECOND, self.seconds, self.exactness.crowd.users, self.number, sent)
             streamed = measured_apart("streaming", self.bench.kafka.bootstrap, *map(str, stream))
             figures = {**meter.figures(), **streamed}
@@ -88,23 +83,6 @@ class Round:
         if benchmark is None or benchmark.raw is None:
             raise RuntimeError("there is no benchmark")
         return benchmark.raw
-
-
-@contextmanager
-def listening(redis_port: int, file: Path, namespace: str = _NAMESPACE) -> Iterator[None]:
-    """Somebody hears the score of every user, and writes down when."""
-    command = [sys.executable, "-m", "tests.perf.listening", str(redis_port), namespace, str(file)]
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
-    with subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True) as listener:
-        try:
-            if listener.stdout is None or listener.stdout.readline() != "ready\n":
-                raise RuntimeError("the listener didn't start")
-            yield
-            listener.terminate()
-            if listener.wait(timeout=120.0):
-                raise RuntimeError(f"the listener ended with status {listener.returncode}")
-        finally:
-            listener.kill()
 
 
 def latencies(sent: Mapping[str, np.ndarray], heard: Mapping[str, np.ndarray]) -> Floats:
