@@ -125,7 +125,7 @@ def main() -> None:
         nargs="?",
         choices=("calls", "samples", "watch"),
         const="calls",
-        help="with job: look into the worker (cProfile, samples, or only how long the loop is held)",
+        help="with job and boundary: look into the worker (cProfile, samples, or only how long the loop is held)",
     )
     options = parser.parse_args()
     if unknown := set(options.sections).difference(SECTIONS):
@@ -153,7 +153,7 @@ def main() -> None:
             if "drift" in options.sections:
                 drift(bench, 10 * users, steps=2 if options.quick else 7)
             if "boundary" in options.sections:
-                boundary(bench, 10 * users)
+                boundary(bench, 10 * users, options.profile or "watch")
             if "latency" in options.sections:
                 latency(bench, 100_000, *((2, 15) if options.quick else (5, 60)))
             print(json.dumps(bench.results))

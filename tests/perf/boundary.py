@@ -26,7 +26,7 @@ _REST_SECONDS = 180.0
 _DAY_MS = 86_400_000
 
 
-def boundary(bench: Bench, users: int) -> None:
+def boundary(bench: Bench, users: int, profile: str) -> None:
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
     crowd = Crowd(users, now_ms - _DAY_MS)
     bench.produce(_TOPIC, crowd.workload())
@@ -35,7 +35,7 @@ def boundary(bench: Bench, users: int) -> None:
     bench.redis.restart()
     redis = Redis.from_url(bench.redis.url)
     report = bench.folder / "watched"
-    module = ("tests.perf.profiled_worker", str(report), "watch")
+    module = ("tests.perf.profiled_worker", str(report), profile)
     with bench.worker("boundary", _TOPIC, module, scoring, SCORER_CLOCK="event") as worker:
         exactness = Exactness(redis, "boundary", crowd, MODELS)
         load(worker, exactness, crowd)
