@@ -21,6 +21,7 @@ from scorer.stream.dead_letters import DeadLetter
 from scorer.stream.ports import Chunk, Flow
 from scorer.stream.rejection_log import RejectionLog
 from scorer.stream.step_performer import StepPerformer
+from scorer.stream.sweep_pace import SweepPace
 from scorer.stream.workplace import Workplace
 
 _log = logging.getLogger(__name__)
@@ -39,14 +40,8 @@ PATIENT_SECONDS = 5.0
 ALERTS_WITHIN_SECONDS = 60.0
 """Rules aren't evaluated while a worker is further behind; then once, for what has come of it (SCORING 4)."""
 
-AT_ONCE_SCORES = 20_000
-"""A partition with fewer tells all that changed at once."""
-
-SWEEP_SECONDS = 40.0
-"""In this time everyone has been told what could wait, unless that is more than `SWEPT_SCORES_A_SECOND`."""
-
-SWEPT_SCORES_A_SECOND = 60_000
-"""Of a whole worker, for what can wait: about half a core of it and of Redis (measured, docs/decisions/0007)."""
+PASS_AT_BYTES = 200_000
+"""A pass that told so much ends for now: all of it is cut in one step, about 2 us a score."""
 
 SLICE_RECORDS = 1_500
 """Records decoded and counted at once: what becomes of them fits into a core's own cache. 5,000 take a third more."""
@@ -57,14 +52,14 @@ LATENCIES_KEPT = 100_000
 class OwnedPartition:
     """The driver of one partition. `phase` says in words what it is doing.
 
-    `partitions_here`: how many this worker owns.
+    `rows_here`: how many rows all partitions of this worker have.
     """
 
     def __init__(
-        self, partition: int, place: Workplace, flow: Flow, random_number: Any, partitions_here: Callable[[], int]
+        self, partition: int, place: Workplace, flow: Flow, random_number: Any, rows_here: Callable[[], int]
     ) -> None:
         self.partition = partition
-        self._partitions_here = partitions_here
+        self._rows_here = rows_here
         self._place = place
         self._flow = flow
         self.owner = Owner(self._new_state, place.identity, random_number, snapshots=place.log.can_trim)
@@ -82,7 +77,7 @@ class OwnedPartition:
         self._dedupe_began: deque[tuple[int, float]] = deque(maxlen=2)
         self._refill = False
         self._adopted: PartitionState | None = None
-        self._swept_at = time.monotonic()
+        self._pace = SweepPace(time.monotonic())
         self._pausing = False
         self._times: list[NDArray[np.int64]] = []
         self._published: deque[tuple[str, list[NDArray[np.int64]]]] = deque()
@@ -315,12 +310,15 @@ class OwnedPartition:
 
     async def _score(self, state: PartitionState) -> None:
         """A pass, or as much of one as fits into a journal entry; a state that fails within a step is in pieces."""
+        before = state.draft.size
         try:
             now_ms, sweep_rows, paused = self._place.clock.now_ms(), self._sweep_rows(state), self._rules_pause()
             for _ in state.score(now_ms, self._place.exchange, sweep_rows, rules_paused=paused):
                 await asyncio.sleep(0)
-                if state.draft.size > FLUSH_AT_BYTES:
+                if state.draft.size - before > PASS_AT_BYTES:
                     break
+            if sweep_rows and not state.passes.unfinished:
+                self._pace.swept(time.monotonic())
         except BaseException:
             self.drop()
             raise
@@ -332,14 +330,8 @@ class OwnedPartition:
         return self._behind_until_ms is None or self.behind_seconds() > ALERTS_WITHIN_SECONDS
 
     def _sweep_rows(self, state: PartitionState) -> int | None:
-        """How many may be told in this pass what can wait; None: few enough to tell everybody at once."""
-        rows, models = len(state.roster), len(self._place.scoring.models)
-        if rows * models <= AT_ONCE_SCORES:
-            return None
-        now = time.monotonic()
-        seconds, self._swept_at = min(now - self._swept_at, PATIENT_SECONDS), now
-        share = SWEPT_SCORES_A_SECOND / self._partitions_here()
-        return round(min(rows / SWEEP_SECONDS, share / models) * seconds)
+        models = len(self._place.scoring.models)
+        return self._pace.rows(time.monotonic(), rows=len(state.roster), rows_here=self._rows_here(), models=models)
 
     def _time_snapshot(self, flush_began: float, complete: bool) -> None:
         if complete:

@@ -64,7 +64,7 @@ class Owners:
             await self._end_task(partition)
             if partition not in self._owned:
                 self._owned[partition] = OwnedPartition(
-                    partition, self._place, self._flow, _random_number, lambda: max(len(self._owned), 1)
+                    partition, self._place, self._flow, _random_number, self._rows_here
                 )
             self._tasks[partition] = asyncio.create_task(self._run(self._owned[partition]), name=f"own {partition}")
         _log.info("assigned: %s", sorted(partitions))
@@ -151,20 +151,25 @@ class Owners:
             if partition == 0:
                 await exchange.merge(each.owner.ledger.epoch, self._place.partitions)
 
+    def _rows_here(self) -> int:
+        states = (each.owner.state for each in self._owned.values())
+        return sum(len(state.roster) for state in states if state is not None)
+
     async def census(self) -> None:
         """Keep the gauges of who stands where, and see that the work goes on. Runs for ever."""
         while True:
-            self._count_entities()
+            await self._count_entities()
             age = self.commit_age_seconds()
             if age > self._stalled_after_seconds:
                 self._on_fatal(Stalled(f"nothing was committed for {age:.0f} s though the input has more"))
             await asyncio.sleep(CENSUS_SECONDS)
 
-    def _count_entities(self) -> None:
+    async def _count_entities(self) -> None:
+        """In steps: of a million rows a column takes several ms. Who leaves meanwhile isn't counted."""
         metrics = self._place.metrics
         scores: dict[tuple[str, str, str], int] = {}
         entities: dict[tuple[str, str], int] = {}
-        for partition, each in self._standing():
+        for partition, each in list(self._standing()):
             state = each.owner.state
             if state is None:
                 continue
@@ -175,10 +180,14 @@ class Owners:
                 if model is self._place.scoring.models[0]:
                     for name, count in states.items():
                         entities[kind.label, name] = entities.get((kind.label, name), 0) + count
+                await asyncio.sleep(0)
             for model, kind, values in state.passes.scores():
-                metrics.score_distribution.replace(partition, model.name, kind.label, values)
-            metrics.dedupe_seconds.labels(str(partition)).set(each.dedupe_seconds())
-            metrics.consumer_lag_records.labels(self._place.input_topic, str(partition)).set(each.lag() or 0)
+                if self._owned.get(partition) is each:  # else its series have ended
+                    metrics.score_distribution.replace(partition, model.name, kind.label, values)
+                await asyncio.sleep(0)
+            if self._owned.get(partition) is each:
+                metrics.dedupe_seconds.labels(str(partition)).set(each.dedupe_seconds())
+                metrics.consumer_lag_records.labels(self._place.input_topic, str(partition)).set(each.lag() or 0)
         metrics.scores.clear()  # what isn't there any more isn't 0: somebody else counts it now
         metrics.entities.clear()
         for (model_name, label, band), count in scores.items():

@@ -13,80 +13,23 @@ The last line of the output is everything as JSON. Compare figures of one run: t
 """
 
 import argparse
-import asyncio
 import json
 import signal
 import statistics
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
-from redis import Redis
-
-from tests.perf.producing import PARTITIONS, produce
-from tests.perf.recount import expect, scoring_yaml
-from tests.perf.whole_job import Finish, best_of, measured_apart, run_job
-from tests.perf.worker_process import WorkerProcess, worker_settings
-from tests.perf.workload import NOW, Workload, everyday, habits
+from tests.perf.boundary import boundary
+from tests.perf.drift import drift
+from tests.perf.latency import latency
+from tests.perf.producing import PARTITIONS
+from tests.perf.whole_job import best_of, measured_apart, run_job
+from tests.perf.workbench import Bench
+from tests.perf.workload import Workload, everyday, habits
 from tests.servers import KafkaServer, RedisServer
 
-SECTIONS = ("job", "restore", "ready", "memory")
-_SAMPLE = 300
-
-
-@dataclass
-class Bench:
-    """The servers of one run, and what was measured on them."""
-
-    kafka: KafkaServer
-    redis: RedisServer
-    folder: Path
-    events: int
-    record_bytes: float = 0.0
-    results: dict[str, dict[str, float]] = field(default_factory=dict)
-
-    @cached_property
-    def everyday(self) -> Workload:
-        """The workload of `job` and `restore`, produced into the topic `events` when it is first asked for."""
-        workload = everyday(self.events)
-        self.record_bytes = self.produce("events", workload)
-        return workload
-
-    def produce(self, topic: str, workload: Workload) -> float:
-        return asyncio.run(produce(self.kafka.bootstrap, topic, workload))
-
-    def scoring(self, types: int = 12) -> Path:
-        path = self.folder / f"scoring-{types}.yaml"
-        path.write_text(scoring_yaml(types))
-        return path
-
-    @contextmanager
-    def worker(
-        self, namespace: str, topic: str, module: tuple[str, ...] = ("scorer",), types: int = 12
-    ) -> Iterator[WorkerProcess]:
-        """A worker that ends by kill -9."""
-        settings = worker_settings(
-            self.kafka.bootstrap, self.redis.url, self.scoring(types), namespace=namespace, topic=topic, now=NOW
-        )
-        worker = WorkerProcess(settings, module)
-        try:
-            yield worker
-        finally:
-            worker.kill()
-
-    def finish(self, namespace: str, workload: Workload) -> Finish:
-        """What a worker that is yet to be started must come to, in a Redis that is empty again."""
-        self.redis.restart()
-        return Finish(Redis.from_url(self.redis.url), namespace, expect(workload, _SAMPLE))
-
-    def note(self, section: str, figures: dict[str, float]) -> None:
-        self.results[section] = figures
-        print(f"\n{section}")
-        for name, value in figures.items():
-            print(f"  {name:44} {value:>16,.{0 if abs(value) >= 1000 else 3}f}", flush=True)
+SECTIONS = ("job", "restore", "ready", "memory", "rescore", "drift", "boundary", "latency")
 
 
 def job(bench: Bench, profile: str | None) -> None:
@@ -168,7 +111,7 @@ def _at_rest(bench: Bench, workload: Workload, types: int) -> int:
     topic = f"users-{int(workload.users.max()) + 1}-{len(workload)}-{types}"
     bench.produce(topic, workload)
     finish = bench.finish(topic, workload)
-    with bench.worker(topic, topic, types=types) as worker:
+    with bench.worker(topic, topic, scoring=bench.scoring(types)) as worker:
         run_job(worker, finish, len(workload))
         return worker.resident_at_rest()
 
@@ -182,7 +125,7 @@ def main() -> None:
         nargs="?",
         choices=("calls", "samples", "watch"),
         const="calls",
-        help="with job: look into the worker (cProfile, samples, or only how long the loop is held)",
+        help="with job and boundary: look into the worker (cProfile, samples, or only how long the loop is held)",
     )
     options = parser.parse_args()
     if unknown := set(options.sections).difference(SECTIONS):
@@ -205,6 +148,14 @@ def main() -> None:
                 restore(bench)
             if "memory" in options.sections:
                 memory(bench, users)
+            if "rescore" in options.sections:
+                bench.note("rescore", measured_apart("rescoring", str(10 * users)))
+            if "drift" in options.sections:
+                drift(bench, 10 * users, steps=2 if options.quick else 7)
+            if "boundary" in options.sections:
+                boundary(bench, 10 * users, options.profile or "watch")
+            if "latency" in options.sections:
+                latency(bench, 100_000, *((2, 15) if options.quick else (5, 60)))
             print(json.dumps(bench.results))
     finally:
         redis.stop()

@@ -45,3 +45,11 @@ async def _send(
 def _batches(records: Iterator[tuple[int, bytes, bytes]]) -> Iterator[list[tuple[int, bytes, bytes]]]:
     while batch := list(islice(records, _RECORDS_A_BATCH)):
         yield batch
+
+
+async def send_one_by_one(producer: AIOKafkaProducer, topic: str, workload: Workload) -> None:
+    """Returns once the broker has all of it."""
+    homes = workload.partitions(PARTITIONS).tolist()
+    for home, (ms, key, value) in zip(homes, workload.records(np.arange(len(workload))), strict=True):
+        await producer.send(topic, value=value, key=key, partition=home, timestamp_ms=ms)
+    await producer.flush()

@@ -1,7 +1,8 @@
 """`scorer worker`, looked into: `python -m tests.perf.profiled_worker FILE WAY worker`. SIGTERM ends it and fills FILE.
 
 WAY `calls`: its main thread under cProfile, which makes each call in Python dearer than it is. `samples`: where the
-main thread is at every millisecond of the process's CPU time. `watch`: neither. Always: how long the loop is held.
+main thread is at every millisecond of the process's CPU time. `watch`: neither. Always: how long the loop is held, from
+the start on or since a SIGUSR1.
 """
 
 import asyncio
@@ -101,6 +102,7 @@ def main() -> None:
     samples, profile = Samples(), cProfile.Profile()
     watch = LoopWatch(samples)
     run_worker = service.run_worker
+    signal.signal(signal.SIGUSR1, lambda *_: watch.held.clear())
 
     async def watched(settings: Settings, scoring: Scoring) -> None:
         beats = asyncio.create_task(watch.run())

@@ -40,7 +40,7 @@ class WorkerProcess:
 
     def cpu_seconds(self) -> float:
         """User and system time of all its threads, to a hundredth."""
-        return _cpu_seconds(Path(f"/proc/{self.pid}/stat"))
+        return cpu_seconds_of(self.pid)
 
     def cpu_by_thread(self) -> dict[str, float]:
         """The same by thread, of those that live."""
@@ -96,6 +96,16 @@ class WorkerProcess:
                     samples[name] = samples.get(name, 0.0) + sample.value
         return samples
 
+    def buckets(self, histogram: str) -> dict[float, float]:
+        """The cumulated counts of a histogram without labels, by upper bound."""
+        _, text = self._get("/metrics")
+        return {
+            float(sample.labels["le"]): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == f"{histogram}_bucket"
+        }
+
     def wait_until(self, condition: Callable[[], bool], patience_seconds: float, every: float = _POLL_SECONDS) -> None:
         deadline = time.monotonic() + patience_seconds
         while not condition():
@@ -123,6 +133,16 @@ class WorkerProcess:
             return 0, ""
         finally:
             connection.close()
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """User and system time of all threads of a process, to a hundredth."""
+    return _cpu_seconds(Path(f"/proc/{pid}/stat"))
+
+
+def waited_seconds_of(pid: int) -> float:
+    """For how long its main thread could have run and others had the cores: what the rest of the machine costs it."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def _cpu_seconds(stat: Path) -> float:
