@@ -12,7 +12,7 @@ The fold is what the journal holds. Nothing here reads a clock: time is passed i
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from math import nan
 from typing import Any
@@ -31,7 +31,7 @@ from scorer.core.fold import Fold, ModelInForce
 from scorer.core.footing import Bases
 from scorer.core.history import DAY_MS, ClosedDays
 from scorer.core.journal.records import JournalError
-from scorer.core.model import Scoring
+from scorer.core.model import Model, Scoring
 from scorer.core.outbox import SentAlert
 from scorer.core.publish import ScoreBatch
 from scorer.core.roster import NO_PARENT, EntityKey
@@ -48,6 +48,21 @@ class Applied:
 
     outcomes: Counter[str]
     rejects: list[Reject]
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many alerts, by rule and state; how many went from one band (code) to another, by model."""
+
+    alerts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    moves: dict[str, tuple[Model, Counter[tuple[int, int]]]] = field(default_factory=dict)
+
+    def add(self, cut: Cut) -> None:
+        for news in cut.rules:
+            self.alerts.update(news.told)
+        for judged in cut.judged:
+            if judged.moves:
+                self.moves.setdefault(judged.model.name, (judged.model, Counter()))[1].update(judged.moves)
 
 
 class PartitionState(Fold):
@@ -83,6 +98,7 @@ class PartitionState(Fold):
         self._mark_news = False
         self._delivered_news = False
         self._alerts_again = False
+        self._tally = Tally()
         self._freed_again: list[EntityKey] = []
         self.telling = 0
         self.passes = ScoringPass(self)
@@ -380,11 +396,17 @@ class PartitionState(Fold):
             self.unacknowledged.add(version, judged.change.model, judged.change.rows.astype(np.int64))
         self.unacknowledged.add_freed(version, cut.freed)
         self.outbox.add(version, cut.alerts)
+        self._tally.add(cut)
         if cut.telling != self.telling:
             self._tell_freed_again()
             self._alerts_again = len(self.outbox) > 0
             return [], []
         return [replace(batch, version=version) for batch in cut.batches], [*cut.alerts_again, *cut.alerts]
+
+    def take_tally(self) -> "Tally":
+        """What the entries that landed since the last call changed."""
+        tally, self._tally = self._tally, Tally()
+        return tally
 
     def delivered_all(self) -> None:
         """Kafka has every alert that the journal holds."""

@@ -301,6 +301,10 @@ class OwnedPartition:
         self._time_snapshot(began, self._steps.trims > trims)
         self._place.metrics.stage_seconds.labels("flush").observe(time.perf_counter() - began)
         self._room.set()
+        tally = state.take_tally()
+        self._place.metrics.count_alerts(tally.alerts)
+        for model, moves in tally.moves.values():
+            self._place.metrics.count_band_transitions(model, moves)
         if flushed:
             if times and sum(map(len, times)) <= LATENCIES_KEPT:
                 self._published.append((self.owner.last_version, times))
