@@ -10,10 +10,10 @@ import pytest
 
 from scorer.core.decode import decode
 from scorer.core.events import Reason
+from scorer.core.intake import Applied
 from scorer.core.journal.records import Entry
 from scorer.core.journal.records import decode as decode_record
 from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
-from scorer.core.partition import Applied
 from scorer.core.partitioner import partition_of
 from tests.property.harness import Home, World, fold_of, small_steps, traits_of
 from tests.unit.core.test_partition import NO_HISTORY

@@ -11,9 +11,10 @@ from scorer.core.decode.native import decode
 from scorer.core.draft import Cut
 from scorer.core.events import MICRO, Reason
 from scorer.core.footing import Basis, OneGroup
+from scorer.core.intake import Applied
 from scorer.core.journal.records import JournalError
 from scorer.core.model import BenchmarkRule, Curve, HistoryDays, Kind, Model, Scoring, Shape, Weight
-from scorer.core.partition import Applied, PartitionState
+from scorer.core.partition import PartitionState
 from scorer.core.partitioner import partition_of
 from scorer.core.publish import ScoreBatch, version
 from scorer.core.standing import State
