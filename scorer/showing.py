@@ -89,6 +89,8 @@ def _facts(score: Score, now: datetime) -> list[str]:
     facts = [f"{score['score']:.1f}  {band}" + (f" (was {score['previous_band']})" if score["previous_band"] else "")]
     if score["state"] not in ("scored", score["band"]):
         facts.append(score["state"])
+    if score["delta"] is not None:
+        facts.append(f"{score['delta']:+.1f} in 7 days")
     raw = f"raw {score['raw']:g}"
     facts.append(raw if score["benchmark"] is None else f"{raw} against a benchmark of {score['benchmark']:g}")
     if score["as_of"] is not None:

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from scorer.core.columns import Counted, joined, pack_counted, pack_standing
+from scorer.core.days import ClosedDays
 from scorer.core.events import Int64s, TraitChanges
 from scorer.core.footing import Ground
 from scorer.core.model import Kind, Model
 from scorer.core.outbox import SentAlert
 from scorer.core.publish import ScoreBatch
 from scorer.core.roster import EntityKey
+from scorer.core.score import Floats
 from scorer.core.standing import StandingChange
 
 ENTRY_TARGET_BYTES = 800_000
@@ -141,14 +143,18 @@ def traits_bytes(changes: TraitChanges) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Standing changes of one model and kind, and what they rest on. `computed_at`: epoch seconds; `moves`: how many
-    went from one band (code) to another."""
+    """Standing changes of one model and kind, and what they rest on.
+
+    `computed_at`: epoch seconds; `delta`: of each row, nan where there is none; `moves`: how many went from one band
+    (code) to another.
+    """
 
     change: StandingChange
     model: Model
     kind: Kind
     ground: Ground
     computed_at: float
+    delta: Floats
     moves: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     @property
@@ -182,6 +188,7 @@ class Cut:
     moved: bool = False
     body: dict[str, Any] = field(default_factory=dict)
     pieces: list[Piece] = field(default_factory=list)
+    closed: ClosedDays | None = None
     judged: list[Judged] = field(default_factory=list)
     rules: list[RuleNews] = field(default_factory=list)
     alerts_again: list[SentAlert] = field(default_factory=list)
@@ -198,11 +205,11 @@ class Cut:
 
 @dataclass
 class Draft:
-    """What the next entries will hold."""
+    """What the next entries will hold. Standings and closing days stand in one list: their order tells."""
 
     types: list[str] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
-    judged: list[Judged] = field(default_factory=list)
+    judged: list[Judged | ClosedDays] = field(default_factory=list)
     rules: list[RuleNews] = field(default_factory=list)
     size: int = 0
 
@@ -213,6 +220,9 @@ class Draft:
     def add_judged(self, judged: Judged) -> None:
         self.judged.append(judged)
         self.size += judged.size
+
+    def add_closed(self, closed: ClosedDays) -> None:
+        self.judged.append(closed)
 
     def add_rule_news(self, news: RuleNews) -> None:
         self.rules.append(news)
@@ -231,7 +241,10 @@ class Draft:
             cut.pieces.append(piece)
             cut.position, cut.moved = piece.to, True
         for judged in self.judged:
-            room(cuts, judged.size).judged.append(judged)
+            if isinstance(judged, Judged):
+                room(cuts, judged.size).judged.append(judged)
+            else:
+                _close(cuts, judged)
         for news in self.rules:
             room(cuts, news.size).rules.append(news)
         for cut in cuts:
@@ -247,9 +260,16 @@ def room(cuts: list[Cut], size: int) -> Cut:
     return cuts[-1]
 
 
+def _close(cuts: list[Cut], closed: ClosedDays) -> None:
+    """Let days close in the last of `cuts`; in a new one behind it if that has standings, for those were before."""
+    if cuts[-1].judged or cuts[-1].closed is not None:
+        cuts.append(Cut(cuts[-1].position))
+    cuts[-1].closed = closed
+
+
 def _fill(cut: Cut) -> None:
-    """The body of an entry: "t" to, "ev" events, "na" and "nu" new accounts and users, "tr" traits, "st" standings,
-    "rl" rules, "al" alerts."""
+    """The body of an entry: "t" to, "ev" events, "na" and "nu" new accounts and users, "tr" traits, "cl" days, "st"
+    standings, "rl" rules, "al" alerts."""
     if cut.moved:
         cut.body["t"] = cut.position
     events = [piece.events for piece in cut.pieces if piece.events is not None]
@@ -264,6 +284,8 @@ def _fill(cut: Cut) -> None:
     traits = [changed for piece in cut.pieces for changed in piece.traits]
     if traits:
         cut.body["tr"] = traits
+    if cut.closed is not None:
+        cut.body["cl"] = list(cut.closed)
     if cut.judged:
         cut.body["st"] = [pack_standing(judged.change) for judged in cut.judged]
     if cut.rules:

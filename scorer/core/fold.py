@@ -11,13 +11,16 @@ from scorer.core.band_hold import BandHold, HoldChange
 from scorer.core.cells import cell_keys
 from scorer.core.columns import Counted, unpack_counted, unpack_standing
 from scorer.core.counts import Counts
+from scorer.core.days import DELTA_DAYS, ClosedDays
 from scorer.core.dedupe import RecentIds
 from scorer.core.draft import unpack_accounts, unpack_users
 from scorer.core.events import Int64s
+from scorer.core.history import History
+from scorer.core.model import Kind
 from scorer.core.outbox import Outbox
 from scorer.core.roster import EntityKey, Roster
 from scorer.core.score import Floats
-from scorer.core.standing import Standing
+from scorer.core.standing import Standing, StandingChange
 from scorer.core.traits import Traits
 from scorer.core.unacknowledged import Unacknowledged
 
@@ -27,7 +30,8 @@ class ModelInForce:
     """A model by its name and hash, the standings in it, and (a cache) the raw scores of now, nan where none.
 
     `replaces`: another model of this name was in force before; what readers have of it stays until the new one has
-    a benchmark. `again`: rows that are news to readers whatever their standing. `hold`: bands about to change.
+    a benchmark. `again`: rows that are news to readers whatever their standing. `delta_due`: rows that readers know
+    with another delta than they have since a day closed. `hold`: bands about to change.
     """
 
     name: str
@@ -36,6 +40,7 @@ class ModelInForce:
     standing: Standing = field(default_factory=Standing)
     raw: Floats = field(default_factory=lambda: np.empty(0))
     again: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    delta_due: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     hold: BandHold = field(default_factory=lambda: BandHold(0))
 
     def fit(self, rows: int) -> None:
@@ -45,10 +50,19 @@ class ModelInForce:
             self.standing.grow(rows)
             self.raw = np.concatenate([self.raw, np.full(missing, np.nan)])
             self.again = np.concatenate([self.again, np.zeros(missing, np.bool_)])
+            self.delta_due = np.concatenate([self.delta_due, np.zeros(missing, np.bool_)])
+
+    def tell(self, change: StandingChange) -> None:
+        """Readers are told of these standings, and of the delta that goes with them."""
+        self.standing.apply(change)
+        self.delta_due[change.rows] = False
 
 
 class Fold:
-    """The state of one partition. Times are epoch milliseconds; `position` is a source offset, None before a start."""
+    """The state of one partition. Times are epoch milliseconds; `position` is a source offset, None before a start.
+
+    `today` is the day (since 1970, UTC) after the last one that closed, None before the first `now`.
+    """
 
     def __init__(self, dedupe_ids: int) -> None:
         self.position: int | None = None
@@ -61,6 +75,8 @@ class Fold:
         self.rules = RulesInForce()
         self.outbox = Outbox()
         self.unacknowledged = Unacknowledged()
+        self.history = {kind: History() for kind in Kind}
+        self.today: int | None = None
         self.now_ms = 0
         self.event_ms = 0
         self.redis_through = ""
@@ -89,6 +105,9 @@ class Fold:
             self.count(events)
             self.restored_events += len(events)
         self.position = body.get("t", self.position)
+        self.fit()
+        if "cl" in body:
+            self.close_days(ClosedDays(*body["cl"]))
         self._restore_standing(body, version)
         self._restore_rules(body, version)
         self._restore_decisions(body, version)
@@ -118,10 +137,39 @@ class Fold:
             self.counts.expire(self._expire_before)
             self._expire_before = 0
 
+    def close_days(self, closed: ClosedDays) -> None:
+        """Note where everyone stands as that day's close, and who has another delta from here on.
+
+        Comes before any standing of the day after is judged or restored.
+        """
+        days = range(max(closed.first, min(map(closed.first_kept, Kind))), closed.today)
+        before, after = closed.first - DELTA_DAYS, closed.today - DELTA_DAYS
+        rows = self.roster.live_rows()
+        kinds = self.roster.kind[rows]
+        for kind, history in self.history.items():
+            own = rows[kinds == kind]
+            for code, held in self.models.items():
+                score = held.standing.score[own]
+                history.close(code, days, own, score, held.standing.band[own])
+                held.delta_due[own] |= history.moved(code, before, after, own) & ~np.isnan(score)
+            history.expire(closed.first_kept(kind))
+        self.today = closed.today
+
+    def delta(self, model: int, kind: Kind, rows: NDArray[np.integer], score: Floats) -> Floats:
+        """How far scores of today are from those of 7 days ago, nan where there is none; see `History.delta`."""
+        return self.history[kind].delta(model, self.today or 0, rows, score)
+
+    def has_history(self, rows: Int64s) -> NDArray[np.bool_]:
+        """Which rows were active at the close of a day that is kept."""
+        held: NDArray[np.bool_] = np.logical_or.reduce([history.held(rows) for history in self.history.values()])
+        return held
+
     def put_in_force(self, models: list[list[Any]]) -> None:
-        """From here on these models (code, name, hash, replaces) are scored, and no others."""
+        """From here on these models (code, name, hash, replaces) are scored, and no others; theirs alone is history."""
         before = self.models
         self.models = {code: before.get(code) or ModelInForce(name, hash_, rep) for code, name, hash_, rep in models}
+        for history in self.history.values():
+            history.keep_models(self.models)
         self.fit()
 
     def release(self, rows: Int64s) -> list[EntityKey]:
@@ -134,7 +182,10 @@ class Fold:
             model.standing.forget(rows)
             model.raw[rows] = np.nan
             model.again[rows] = False
+            model.delta_due[rows] = False
             model.hold.forget(rows)
+        for history in self.history.values():
+            history.forget(rows)
         self.rules.forget(rows)
         self.dirty[rows] = False
         return keys
@@ -144,6 +195,8 @@ class Fold:
         rows = len(self.roster.kind)
         if rows > len(self.dirty):
             self.dirty = np.concatenate([self.dirty, np.zeros(rows - len(self.dirty), np.bool_)])
+        for history in self.history.values():
+            history.fit(rows)
         for model in self.models.values():
             model.fit(rows)
         self.rules.fit(rows)
@@ -160,10 +213,9 @@ class Fold:
         self.outbox.acknowledged(through)
 
     def _restore_standing(self, body: dict[str, Any], version: str) -> None:
-        self.fit()
         for packed in body.get("st", ()):
             change = unpack_standing(packed)
-            self.models[change.model].standing.apply(change)
+            self.models[change.model].tell(change)
             self.unacknowledged.add(version, change.model, change.rows.astype(np.int64))
 
     def _restore_rules(self, body: dict[str, Any], version: str) -> None:

@@ -89,7 +89,7 @@ class Judge:
         change = held.standing.judge(code, model, rows, held.raw[rows], ground, self._hold(code, silent), unused)
         again = held.again[rows]
         at_once = self._watch(judgement, change, ground, silent) | again
-        news = held.standing.differs(change) | again
+        news = held.standing.differs(change) | again | held.delta_due[rows]
         if not everything:
             at_once |= held.standing.urgent(change)
             news &= at_once if certainly is None else at_once | certainly[of_kind]
@@ -98,8 +98,9 @@ class Judge:
         change = change.take(news)
         moves = _moves(held.standing.band[change.rows], change.band)
         held.again[change.rows] = False
-        held.standing.apply(change)
-        state.draft.add_judged(Judged(change, model, kind, ground.take(news), state.now_ms / 1000, moves))
+        held.tell(change)
+        delta = state.delta(code, kind, change.rows, change.score)
+        state.draft.add_judged(Judged(change, model, kind, ground.take(news), state.now_ms / 1000, delta, moves))
 
     def _ground(self, judgement: Judgement, rows: Int64s) -> Ground:
         """What rows rest on, each in its peer group; groups that they are the first of join the footing."""

@@ -110,11 +110,19 @@ class Model:
         return digest(asdict(self))
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryDays:
+    """For how many days the standings at the close of a day are kept, by kind."""
+
+    user: int = 8
+    account: int = 400
+
+
 @dataclass(frozen=True)
 class Scoring:
     """A scoring file: the width of a bucket, the types that count, who is left out, the models, the alerts' rules.
 
-    `segments`: traits that KPIs and peer groups may be split by.
+    `segments`: traits that KPIs and peer groups may be split by; `history`: how much of it is kept.
     """
 
     bucket_seconds: int
@@ -123,6 +131,7 @@ class Scoring:
     exclude_users: tuple[str, ...] = ()
     alerts: tuple["Rule", ...] = ()
     segments: tuple[str, ...] = ()
+    history: HistoryDays = HistoryDays()
 
     @cached_property
     def retention(self) -> int:

@@ -24,6 +24,7 @@ from scorer.core.account_records import take_in
 from scorer.core.admission import Gate, Verdict, limits_ms, time_verdicts
 from scorer.core.cells import MAX_TYPES
 from scorer.core.columns import Counted
+from scorer.core.days import DAY_MS, ClosedDays
 from scorer.core.dedupe import Hashes, hash_ids
 from scorer.core.draft import Cut, Draft, Newcomers, Piece, RuleNews, TraitNews, pieces, room
 from scorer.core.events import AccountTraits, EventColumns, Int64s, Reject
@@ -289,7 +290,16 @@ class PartitionState(Fold):
     ) -> Iterator[None]:
         """Judge whoever changed, in steps well under 50 ms; see `ScoringPass.run`."""
         self.now_ms = max(self.now_ms, now_ms)
+        self._close_days()
         return self.passes.run(self.now_ms, bases, sweep_rows, rules_paused=rules_paused)
+
+    def _close_days(self) -> None:
+        """The days that `now` has left close with what readers were last told."""
+        today = self.now_ms // DAY_MS
+        if self.today is None or today > self.today:
+            closed = ClosedDays.before(today, self.today, self.scoring.history)
+            self.close_days(closed)
+            self.draft.add_closed(closed)
 
     # ---- journal
 

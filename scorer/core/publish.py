@@ -37,6 +37,7 @@ class ScoreBatch:
     raw: NDArray[np.float64]
     band: list[str | None]
     previous_band: list[str | None]
+    delta: NDArray[np.float64]
     state: list[str]
     benchmark: NDArray[np.float64]
     benchmark_version: NDArray[np.int64]

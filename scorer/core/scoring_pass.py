@@ -251,8 +251,19 @@ class ScoringPass:
         held = np.unique(self._state.counts.of_rows(np.sort(rows)).rows)
         rows = rows[~np.isin(rows, held) & ~np.isin(rows, self._state.rules.held_rows())]
         rows = rows[[row not in self._state.traits for row in rows.tolist()]]
+        rows = rows[~self._has_others(rows)[rows]]
         self._excluded = self._excluded[: min(len(self._excluded), int(rows.min()) if len(rows) else 1 << 62)]
         return rows
+
+    def _has_others(self, rows: Int64s) -> NDArray[np.bool_]:
+        """By row: whether it is the account of another user than these, who may be held for longer than its account."""
+        roster = self._state.roster
+        others = roster.live[: len(roster)].copy()
+        others[rows] = False
+        parents = roster.parent[: len(roster)][others]
+        accounts = np.zeros(len(roster), np.bool_)
+        accounts[parents[parents >= 0]] = True
+        return accounts
 
     def summary(self, code: int, model: Model, kind: Kind, caught_up: bool) -> Iterator[Summary]:
         """This partition's shares of a model's benchmarks: the raw scores above 0 by peer group, everyone's last."""
@@ -310,6 +321,7 @@ class ScoringPass:
             held[run.rows] = True
         rows = state.roster.live_rows()
         empty = rows[~held[rows]]
+        empty = empty[~state.has_history(empty)]
         is_account = state.roster.kind[empty] == Kind.ACCOUNT
         self._freeable = np.concatenate([empty[~is_account], empty[is_account]])
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from scorer.core import history_parts
 from scorer.core.alert_columns import RuleChange, pack_rule_change
 from scorer.core.band_hold import HoldChange
 from scorer.core.columns import pack_standing, unpack_standing
@@ -39,6 +40,7 @@ def freeze(fold: Fold) -> Iterator[dict[str, Any]]:
         "rows": len(roster),
         "mo": [[code, held.name, held.hash, held.replaces] for code, held in fold.models.items()],
         "now": fold.now_ms,
+        "day": fold.today,
         "em": fold.event_ms,
         "rt": fold.redis_through,
         "rid": fold.redis_id,
@@ -48,8 +50,10 @@ def freeze(fold: Fold) -> Iterator[dict[str, Any]]:
     sides = [part for rule in fold.rules.states.values() for part in rule.columns().parts(_SIDES)]
     holds = [(code, held.hold.columns()) for code, held in fold.models.items() if len(held.hold)]
     frozen = (list(roster.keys), roster.parent[rows], roster.last_ms[rows])
+    due = [(code, np.flatnonzero(held.delta_due)) for code, held in fold.models.items()]
     rest = _bodies(rows, frozen, fold.traits.items(), fold.counts.runs(), fold.ids.columns(), standings)
-    return chain(_first_bodies(head, list(fold.types), fold), _rule_bodies(sides, holds), rest)
+    first = chain(_first_bodies(head, list(fold.types), fold), _rule_bodies(sides, holds))
+    return chain(first, rest, _due_bodies(due), history_parts.bodies(fold.history))
 
 
 def _first_bodies(head: dict[str, Any], types: list[str], fold: Fold) -> Iterator[dict[str, Any]]:
@@ -101,6 +105,12 @@ def _bodies(
             mask = np.zeros(len(change), np.bool_)
             mask[part] = True
             yield {"st": [pack_standing(change.take(mask))]}
+
+
+def _due_bodies(due: list[tuple[int, Int64s]]) -> Iterator[dict[str, Any]]:
+    for code, rows in due:
+        for part in _cut(len(rows), _HASHES):
+            yield {"dd": [code, rows[part].astype("<i4").tobytes()]}
 
 
 def _entities(keys: list[EntityKey | None], rows: Int64s, parents: Any) -> Iterator[dict[str, Any]]:
@@ -171,12 +181,16 @@ def load(fold: Fold, body: dict[str, Any]) -> None:
     if "ur" in body:
         version, code, rows = body["ur"]
         fold.unacknowledged.add(version, code, np.frombuffer(rows, "<i8"))
+    if "dd" in body:
+        code, rows = body["dd"]
+        fold.models[code].delta_due[np.frombuffer(rows, "<i4")] = True
+    history_parts.load(fold.history, body)
 
 
 def _load_head(fold: Fold, body: dict[str, Any]) -> None:
     fold.position = body["t"]
     fold.put_in_force(body["mo"])
-    fold.now_ms, fold.event_ms = body["now"], body["em"]
+    fold.now_ms, fold.event_ms, fold.today = body["now"], body["em"], body["day"]
     fold.redis_through, fold.redis_id = body["rt"], body["rid"]
     fold.rules.load(body["rl"])
     fold.outbox.delivered(body["dt"])

@@ -13,11 +13,11 @@ from scorer.core.standing import INACTIVE_CODE, NO_BAND, State
 
 def score_batch(partition: int, judged: Judged, roster: Roster) -> ScoreBatch | None:
     """The documents of standing changes, their version still open. Rows that stand for nobody now are left out."""
-    change, model, ground = judged.change, judged.model, judged.ground
+    change, delta, model, ground = judged.change, judged.delta, judged.model, judged.ground
     keys = [roster.keys[row] for row in change.rows.tolist()]
     if None in keys:
         kept = np.array([key is not None for key in keys])
-        change, ground = change.take(kept), ground.take(kept)
+        change, delta, ground = change.take(kept), delta[kept], ground.take(kept)
         keys = [key for key in keys if key is not None]
     n = len(keys)
     if not n:
@@ -37,6 +37,7 @@ def score_batch(partition: int, judged: Judged, roster: Roster) -> ScoreBatch | 
         raw=change.raw,
         band=[names[code] for code in change.band.tolist()],
         previous_band=[names[code] for code in change.previous.tolist()],
+        delta=delta,
         state=[states[code] for code in change.state.tolist()],
         benchmark=ground.benchmark if model.curve.shape is not Shape.NONE else np.full(n, np.nan),
         benchmark_version=change.basis,
@@ -67,6 +68,7 @@ def freed_batch(
         raw=np.zeros(n),
         band=[INACTIVE_BAND] * n,
         previous_band=[None] * n,
+        delta=np.full(n, np.nan),
         state=["inactive"] * n,
         benchmark=np.full(n, np.nan),
         benchmark_version=np.zeros(n, np.int64),

@@ -3,7 +3,18 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from scorer.core.model import DEFAULT_BANDS, Band, BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from scorer.core.model import (
+    DEFAULT_BANDS,
+    Band,
+    BenchmarkRule,
+    Curve,
+    HistoryDays,
+    Kind,
+    Model,
+    Scoring,
+    Shape,
+    Weight,
+)
 from scorer.durations import format_duration, parse_duration
 from scorer.scoring_file.alert_resolution import rule_of, rule_problems
 from scorer.scoring_file.document import Document
@@ -15,6 +26,11 @@ _DAY = timedelta(days=1)
 _SHORTEST_BUCKET = timedelta(minutes=1)
 MOST_BUCKETS = 100_000
 """Of a window. Cells are sparse, but a bucket number must stay small."""
+
+FEWEST_HISTORY_DAYS = 8
+"""`delta` looks at the close of 7 days ago, and that of the day before tells whose delta a new day changes."""
+
+MOST_HISTORY_DAYS = {"user": 400, "account": 4_000}
 
 
 def resolve(document: Document, keys: ScoringKeys) -> Scoring:
@@ -32,6 +48,7 @@ def resolve(document: Document, keys: ScoringKeys) -> Scoring:
         exclude_users=tuple(dict.fromkeys(keys.exclude.users)),
         segments=tuple(sorted(keys.segments)),
         alerts=tuple(rule_of(name, rule, models[rule.model]) for name, rule in sorted(keys.alerts.items())),
+        history=HistoryDays(parse_duration(keys.history.user) // _DAY, parse_duration(keys.history.account) // _DAY),
     )
 
 
@@ -73,7 +90,15 @@ def bands_of(keys: ModelKeys) -> tuple[Band, ...]:
     )
 
 
+def _history_problems(document: Document, keys: ScoringKeys) -> Iterator[Problem]:
+    for kind, most in MOST_HISTORY_DAYS.items():
+        kept = parse_duration(getattr(keys.history, kind))
+        if kept % _DAY or not FEWEST_HISTORY_DAYS <= kept // _DAY <= most:
+            yield document.problem(("history", kind), f"must be whole days, {FEWEST_HISTORY_DAYS}d to {most}d")
+
+
 def _problems(document: Document, keys: ScoringKeys) -> Iterator[Problem]:
+    yield from _history_problems(document, keys)
     bucket = parse_duration(keys.bucket)
     if bucket < _SHORTEST_BUCKET or _DAY % bucket or bucket % timedelta(seconds=1):
         yield document.problem(("bucket",), "must be at least 1m and divide a day evenly, such as 1d, 1h or 15m")

@@ -234,6 +234,13 @@ class RuleKeys(_Keys):
     severity: Literal["info", "warning", "critical"] = Field("warning", description="How bad it is.")
 
 
+class HistoryKeys(_Keys):
+    """How long the standings at the close of each day are kept."""
+
+    user: Duration = Field("8d", description="Of users, in whole days, 8d to 400d.")
+    account: Duration = Field("400d", description="Of accounts, in whole days, 8d to 4000d.")
+
+
 class ScoringKeys(_Keys):
     """A scoring file."""
 
@@ -254,6 +261,7 @@ class ScoringKeys(_Keys):
     alerts: Annotated[dict[RuleName, RuleKeys], Field(max_length=MOST_RULES)] = Field(
         {}, description="The rules that alerts follow, by name."
     )
+    history: HistoryKeys = Field(HistoryKeys(), description="How long daily standings are kept.")
 
 
 def json_schema() -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Rendering:
     def __init__(self, namespace: str, batch: ScoreBatch) -> None:
         self._namespace = namespace
         self.batch = batch
-        self._middles: dict[tuple[str | None, str | None, str], str] = {}
+        self._middles: dict[tuple[str | None, str | None, str], tuple[str, str]] = {}
 
     def rows(self, start: int, stop: int) -> Rows:
         """The rows `start` to `stop` (exclusive), in the batch's order."""
@@ -76,7 +76,8 @@ class Rendering:
         columns = zip(
             _numbers(batch.score[part]),
             _numbers(batch.raw[part]),
-            self._middle(part),
+            self._middles_of(part),
+            _numbers(batch.delta[part]),
             _numbers(batch.benchmark[part]),
             batch.benchmark_version[part].tolist(),
             _numbers(batch.as_of[part]),
@@ -84,19 +85,20 @@ class Rendering:
             strict=True,
         )
         return [
-            f'{opening}{score},"raw":{raw}{middle}{benchmark},"benchmark_version":{number}{ending[0]}{as_of}'
+            f'{opening}{score},"raw":{raw}{middle[0]}{delta}{middle[1]}{benchmark},"benchmark_version":{number}{ending[0]}{as_of}'
             f"{ending[1]}{population}"
-            for score, raw, middle, benchmark, number, as_of, population in columns
+            for score, raw, middle, delta, benchmark, number, as_of, population in columns
         ]
 
-    def _middle(self, part: slice) -> list[str]:
-        """Band, previous band and state: a handful of combinations, each rendered once."""
+    def _middles_of(self, part: slice) -> list[tuple[str, str]]:
+        """What stands around delta (bands and state): a handful of combinations, each rendered once."""
         batch, middles = self.batch, self._middles
         combinations = list(zip(batch.band[part], batch.previous_band[part], batch.state[part], strict=True))
         for combination in set(combinations).difference(middles):
             band, previous_band, state = map(_text, combination)
             middles[combination] = (
-                f',"band":{band},"previous_band":{previous_band},"delta":null,"state":{state},"benchmark":'
+                f',"band":{band},"previous_band":{previous_band},"delta":',
+                f',"state":{state},"benchmark":',
             )
         return [middles[combination] for combination in combinations]
 

@@ -89,6 +89,7 @@ def batch(entities: int, number: int, account_share: float) -> ScoreBatch:
         raw=300 * random.random(entities),
         band=[BANDS[i] for i in random.integers(0, 4, entities)],
         previous_band=[BANDS[i] if i < len(BANDS) else None for i in random.integers(0, 5, entities)],
+        delta=random.normal(0, 9, entities).astype(np.float32).astype(np.float64),
         state=["scored"] * entities,
         benchmark=np.full(entities, 208.20000000000002),
         benchmark_version=np.full(entities, 17),

@@ -18,7 +18,10 @@ from scorer.core.benchmark import Benchmarks
 from scorer.core.benchmark_merge import merge
 from scorer.core.benchmark_summary import Summaries
 from scorer.core.decode.native import decode
+from scorer.core.draft import Cut
 from scorer.core.journal.owner import Identity, Owner
+from scorer.core.journal.records import Entry
+from scorer.core.journal.records import decode as decode_record
 from scorer.core.journal.restore import LogRecord
 from scorer.core.journal.steps import (
     Append,
@@ -41,7 +44,9 @@ from scorer.core.partition import PartitionState
 from scorer.core.peers import PeerGroups
 from scorer.core.publish import ScoreBatch
 from scorer.core.roster import entity_id
+from scorer.core.standing import band_name
 from tests.oracle import Oracle, peer_path
+from tests.oracle_history import Key, NaiveHistory, Told
 from tests.oracle_input import partition_of
 
 REDIS = "the one Redis"
@@ -56,6 +61,7 @@ def small_steps() -> Iterator[None]:
     """A few rows, cells and ids are many: everything that is cut into parts is."""
     with (
         patch.multiple("scorer.core.counts", _SETTLE_AT=8),
+        patch.multiple("scorer.core.history_parts", PART_BYTES=60),
         patch.multiple("scorer.core.draft", ENTRY_TARGET_BYTES=200, PIECE_BYTES=80),
         patch.multiple("scorer.core.partition", FREED_A_CUT=2),
         patch.multiple("scorer.core.scoring_pass", SLICE_ROWS=3),
@@ -118,6 +124,7 @@ class Redis:
                 "band": batch.band[at],
                 "state": batch.state[at],
                 "benchmark": _or_none(batch.benchmark[at]),
+                "delta": _or_none(batch.delta[at]),
             }
 
 
@@ -135,9 +142,13 @@ class Alerts:
 
 @dataclass
 class Home:
-    """What outlives a partition's worker, and the worker. `applied_at`: the clock when an offset was last applied."""
+    """What outlives a partition's worker, and the worker. `applied_at`: the clock when an offset was last applied.
+
+    `cuts` are those of the flush under way that haven't landed yet.
+    """
 
     partition: int
+    history: NaiveHistory
     journal: Journal = field(default_factory=Journal)
     source: list[tuple[int, int, bytes]] = field(default_factory=list)
     applied_at: dict[int, int] = field(default_factory=dict)
@@ -147,6 +158,7 @@ class Home:
     owner: Owner | None = None
     queue: "list[ScoreBatch | Alerts]" = field(default_factory=list)
     groups: tuple[PartitionState, PeerGroups] | None = None
+    cuts: list[Cut] = field(default_factory=list)
 
     @property
     def state(self) -> PartitionState:
@@ -158,6 +170,17 @@ class Home:
     def read_to(self) -> int:
         """The source's end, an offset."""
         return self.source[-1][0] + 1 if self.source else 0
+
+
+class WatchedState(PartitionState):
+    """Its home sees what it cuts."""
+
+    home: Home
+
+    def cut(self) -> list[Cut]:
+        cuts = super().cut()
+        self.home.cuts = list(cuts)
+        return cuts
 
 
 class World:
@@ -181,7 +204,7 @@ class World:
         self.dedupe_ids = dedupe_ids
         self.floor = floor
         self.redis = Redis()
-        self.homes = [Home(partition) for partition in range(partitions)]
+        self.homes = [Home(partition, NaiveHistory(scoring.history)) for partition in range(partitions)]
         self.summaries = Summaries()
         self.benchmarks = Benchmarks()
         self._numbers = count(1)
@@ -198,7 +221,9 @@ class World:
     # ---- a worker
 
     def new_state(self, home: Home) -> PartitionState:
-        return PartitionState(self.scoring, home.partition, len(self.homes), self.dedupe_ids)
+        state = WatchedState(self.scoring, home.partition, len(self.homes), self.dedupe_ids)
+        state.home = home
+        return state
 
     def new_owner(self, home: Home) -> Owner:
         return Owner(
@@ -225,6 +250,7 @@ class World:
     def crash(self, home: Home) -> None:
         home.owner = None
         home.queue.clear()
+        home.cuts.clear()
 
     def apply(self, home: Home, records: int, overlap: int = 0) -> None:
         """Apply the next records, as a chunk that starts `overlap` records too early."""
@@ -290,6 +316,8 @@ class World:
         match step:
             case Append(value):
                 assert len(value) <= 900_000
+                if home.cuts and isinstance(decode_record(value), Entry):
+                    note_told(home.history, home.cuts.pop(0))
                 return home.journal.append(value, self.now_ms)
             case Bounds():
                 return home.journal.start
@@ -395,6 +423,34 @@ class World:
         return counts
 
 
+def note_told(history: NaiveHistory, cut: Cut) -> None:
+    """The journal holds a cut: readers are told what goes with it, sooner or later."""
+    for batch in cut.batches:
+        for at, entity in enumerate(batch.entity_id):
+            key = (batch.model, Kind(batch.kind[at]), entity)
+            if batch.freed[at]:
+                history.free(key, batch.computed_at)
+            else:
+                score, delta = _or_none(batch.score[at]), _or_none(batch.delta[at])
+                history.tell(key, score, batch.band[at], delta, batch.computed_at)
+
+
+def closes_of(state: PartitionState) -> dict[Key, dict[int, Told]]:
+    """A state's own history, as the oracle tells it."""
+    closes: dict[Key, dict[int, Told]] = {}
+    models = {model.name: model for model in state.scoring.models}
+    for row in state.roster.live_rows().tolist():
+        key = state.roster.keys[row]
+        assert key is not None
+        for kind, history in state.history.items():
+            for code, held in state.models.items():
+                model = models[held.name]
+                days = {day: (score, band_name(band, model) or "") for day, score, band in history.of(code, row)}
+                if days:
+                    closes[held.name, kind, entity_id(key)] = days
+    return closes
+
+
 def decoded(state: PartitionState) -> Iterator[tuple[tuple[Kind, str], tuple[int, str], int]]:
     """Every cell of a state: entity, (bucket, event type), count."""
     types = list(state.types)
@@ -454,12 +510,16 @@ def fold_of(state: PartitionState) -> dict[str, Any]:
                 held.hash,
                 held.replaces,
                 [str(getattr(held.standing, name)[live].tolist()) for name in held.standing.COLUMNS],
+                held.delta_due[live].tolist(),
             )
             for code, held in state.models.items()
         },
         "rules": (state.rules.packed(), {code: _sides(rule) for code, rule in state.rules.states.items()}),
         "holds": {code: held.hold.columns().pack() for code, held in state.models.items()},
         "outbox": (list(state.outbox), state.outbox.delivered_through),
+        "today": state.today,
+        "closes": closes_of(state),
+        "held": state.has_history(live).tolist(),
         "redis": (state.redis_through, state.redis_id),
         "waiting": {(v, m, row) for v, m, rows in state.unacknowledged.rows() for row in rows.tolist()},
         "waiting_freed": sorted(map(str, state.unacknowledged.freed())),

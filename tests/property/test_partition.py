@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scorer.core.alert_columns import OPEN
 from scorer.core.alert_documents import alert_id
 from scorer.core.alert_rules import Rule, When
-from scorer.core.model import Band, BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from scorer.core.model import Band, BenchmarkRule, Curve, HistoryDays, Kind, Model, Scoring, Shape, Weight
 from scorer.core.outbox import SentAlert
 from scorer.core.roster import entity_id
 from tests.oracle import compare
-from tests.property.harness import REDIS, Home, World, fold_of, small_steps
+from tests.property.harness import REDIS, Home, World, closes_of, fold_of, small_steps
 
 TYPES = ("a", "b", "c", "d")
 USERS = ("u", "v", "w/x", "50%", "ünï", "bot-1", "acme/u")
@@ -24,6 +24,9 @@ BANDS = (Band("low", float("-inf")), Band("fair", 20.37), Band("good", 48.91), B
 """Bounds that no score hits: on a bound the last bit decides, which is the unit tests' matter."""
 
 BUCKETS_SECONDS = (86_400, 3_600, 900, 60)
+HISTORIES = (HistoryDays(0, 0), HistoryDays(1, 3), HistoryDays(8, 8), HistoryDays(11, 8), HistoryDays())
+"""A row is free once its history is over: with little of it rows are freed and used again soon."""
+
 START_MS = 20_000 * 86_400_000 + 12_345_678
 
 PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
@@ -88,6 +91,7 @@ def scorings(draw: st.DrawFn) -> Scoring:
         scored,
         draw(st.sampled_from([(), ("bot-*",), ("*%", "v")])),
         tuple(draw(rules(f"rule-{number}", model)) for number, model in enumerate(watched)),
+        draw(st.sampled_from(HISTORIES)),
     )
 
 
@@ -204,6 +208,26 @@ def exchange(world: World) -> None:
 
 def tick(world: World, buckets: float) -> None:
     world.now_ms += int(buckets * world.scoring.bucket_seconds * 1000)
+
+
+def live(
+    world: World,
+    told: list[list[dict[str, object]]],
+    skipped: int,
+    sweep_rows: int | None,
+    crash_at: int | None,
+    batches: int,
+    at: int,
+) -> None:
+    """Days go by, with events on each, and a worker that scores; it may die in the end. `skipped` days it is away."""
+    for number, of_day in enumerate(told):
+        world.now_ms += 86_400_000 * (skipped if number == 0 else 1)
+        produce(world, of_day, 0, False, False)
+        for home in world.homes:
+            last = number == len(told) - 1 and home is world.homes[at % len(world.homes)]
+            world.apply(at_home(world, home.partition), len(of_day))
+            world.score(home, sweep_rows=sweep_rows)
+            work(world, home.partition, False, crash_at if last else None, [], batches, False)
 
 
 floors = st.sampled_from([0, 1_000, 10**9])
@@ -335,6 +359,39 @@ def oracle_refusals(world: World, home: Home) -> set[int]:
         for offset, ms, record in home.source
     }
     return {offset for offset, outcome in outcomes.items() if outcome.startswith("dead_letter")}
+
+
+lives = op(
+    live,
+    told=st.lists(st.lists(events, max_size=3), min_size=1, max_size=9),
+    skipped=st.sampled_from([1, 1, 1, 2, 6, 8, 13]),
+    sweep_rows=st.none() | st.integers(0, 4),
+    crash_at=crashes,
+    batches=few,
+    at=where,
+)
+lived_ops = st.lists(st.tuples(lives, st.lists(ops, max_size=3)), min_size=3, max_size=8).map(
+    lambda lived: [each for days, others in lived for each in (days, *others)]
+)
+
+
+@settings(max_examples=120, phases=PHASES)
+@given(scorings(), st.sampled_from([1, 1, 3]), floors, lived_ops, few_ops)
+def test_history_and_every_delta_follow_from_what_was_told(
+    scoring: Scoring, partitions: int, floor: int, told: list[Op], more: list[Op]
+) -> None:
+    world = World(scoring, partitions, START_MS, floor=floor)
+    with small_steps():
+        run(world, told, more)
+    for home in world.homes:
+        history = home.history
+        history.reach(world.now_ms // 86_400_000)
+        assert history.differences == []
+        assert history.compare(closes_of(home.state)) == []
+        for (model, kind, entity), _ in history.told.items():
+            document = world.redis.documents[f"scorer:score:{model}:{kind.label}:{entity}"]
+            history.check((model, kind, entity), document["delta"])  # type: ignore[arg-type]
+        assert history.differences == []
 
 
 @settings(max_examples=60, phases=PHASES)

@@ -42,6 +42,7 @@ def batch(partition: int, model: str, number: int, entities: Sequence[int]) -> S
         raw=np.full(n, 1.0),
         band=["low"] * n,
         previous_band=[None] * n,
+        delta=np.full(n, np.nan),
         state=["scored"] * n,
         benchmark=np.full(n, 1.0),
         benchmark_version=np.full(n, 1),

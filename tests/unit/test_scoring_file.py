@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from scorer.core.model import DEFAULT_BANDS, Band, BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from scorer.core.model import (
+    DEFAULT_BANDS,
+    Band,
+    BenchmarkRule,
+    Curve,
+    HistoryDays,
+    Kind,
+    Model,
+    Scoring,
+    Shape,
+    Weight,
+)
 from scorer.scoring_file import ScoringFileError, json_schema, load, parse
 from scorer.scoring_file.schema import EventKeys
 
@@ -104,6 +115,12 @@ def test_defaults_are_those_of_the_interfaces() -> None:
     )
 
 
+def test_history_is_kept_in_days() -> None:
+    assert parse(document()).history == HistoryDays(8, 400)
+    assert parse(document(top="history: {user: 30d}")).history == HistoryDays(30, 400)
+    assert parse(document(top="history: {user: 192h, account: 4000d}")).history == HistoryDays(8, 4_000)
+
+
 def test_a_file_written_in_another_order_has_the_same_hash() -> None:
     one = parse("version: 1\nevents: {a: {}, b: {}}\nmodels: {m: {weights: {a: 1, b: 2.0}, kinds: [user, account]}}")
     other = parse(
@@ -188,7 +205,8 @@ def test_aliases_of_aliases_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPat
         ),
         (
             document(top="zzz: 1"),
-            "zzz: unknown key: allowed are version, bucket, timezone, events, exclude, segments, models, alerts\n",
+            "zzz: unknown key: allowed are version, bucket, timezone, events, exclude, segments, models, alerts, "
+            "history\n",
         ),
     ],
 )
@@ -227,6 +245,13 @@ BAD_VALUES = [
     ('exclude: {users: [""]}', 'exclude.users[0]: "": must be a pattern of user ids'),
     ("exclude: {users: [1]}", "exclude.users[0]: 1: must be text"),
     ("models: {}", "models: {}: must not be empty"),
+    ("history: {user: 7d}", 'history.user: "7d": must be whole days, 8d to 400d'),
+    ("history: {user: 401d}", 'history.user: "401d": must be whole days, 8d to 400d'),
+    ("history: {account: 4001d}", 'history.account: "4001d": must be whole days, 8d to 4000d'),
+    ("history: {account: 193h}", 'history.account: "193h": must be whole days, 8d to 4000d'),
+    ("history: {user: 8}", "history.user: 8: must be a whole number with its unit"),
+    ("history: {users: 8d}", "history.users: unknown key: allowed are user, account (did you mean user?)"),
+    ("history: 30d", 'history: "30d": must be a mapping'),
 ]
 
 

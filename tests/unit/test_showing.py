@@ -28,6 +28,11 @@ def test_a_score_is_a_number_a_band_its_grounds_and_its_age() -> None:
     )
 
 
+def test_a_delta_is_told_with_its_sign() -> None:
+    assert sentence(delta=-8.06, previous_band=None).startswith("use  84.4  champion, -8.1 in 7 days, raw 112")
+    assert sentence(delta=8.06, previous_band=None).startswith("use  84.4  champion, +8.1 in 7 days, raw 112")
+
+
 def test_a_score_that_is_the_raw_has_no_benchmark() -> None:
     assert sentence(benchmark=None, previous_band=None).startswith("use  84.4  champion, raw 112, as of")
 

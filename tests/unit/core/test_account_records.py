@@ -12,7 +12,7 @@ from scorer.core.decode import decode
 from scorer.core.events import Reason
 from scorer.core.journal.records import Entry
 from scorer.core.journal.records import decode as decode_record
-from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from scorer.core.model import BenchmarkRule, Curve, HistoryDays, Kind, Model, Scoring, Shape, Weight
 from scorer.core.partition import Applied
 from scorer.core.partitioner import partition_of
 from tests.property.harness import Home, World, fold_of, small_steps, traits_of
@@ -24,7 +24,9 @@ AGAINST = Model(
     "against", BOTH, 3, {"a": Weight(1.0)}, benchmark=BenchmarkRule(initial=4.0), curve=Curve(Shape.LINEAR), margin=0.0
 )
 PLAIN = replace(AGAINST, name="plain", curve=Curve(Shape.NONE))
-SCORING = Scoring(86_400, ("a", "b"), (AGAINST, PLAIN))
+SCORING = Scoring(86_400, ("a", "b"), (AGAINST, PLAIN), history=HistoryDays(user=0, account=0))
+"""Without history nothing but traits holds a row whose window is empty."""
+
 ACME = "scorer:score:against:account:acme"
 
 
@@ -74,7 +76,7 @@ def bodies(home: Home) -> Iterator[dict[str, object]]:
 def test_an_account_known_only_by_its_traits_is_told_as_never_used(world: World) -> None:
     tell(world, account({"plan": "pro"}))
     world.settle()
-    never = {"score": None, "raw": 0.0, "band": None, "state": "never_used", "benchmark": 4.0}
+    never = {"score": None, "raw": 0.0, "band": None, "state": "never_used", "benchmark": 4.0, "delta": None}
     assert world.redis.documents[ACME] == never
     assert world.redis.documents[ACME.replace("against", "plain")] == never | {"benchmark": None}
     assert len(world.redis.documents) == 2

@@ -41,7 +41,8 @@ def judged(n: int) -> Judged:
     change = StandingChange(
         0, np.arange(n, dtype=np.int32), filled, filled, filled.astype(np.int64), codes, codes, codes
     )
-    return Judged(change, MODEL, Kind.USER, Footing([Basis(1.0)]).under(np.zeros(len(change), np.int64)), 0.0)
+    ground = Footing([Basis(1.0)]).under(np.zeros(n, np.int64))
+    return Judged(change, MODEL, Kind.USER, ground, 0.0, np.full(n, np.nan))
 
 
 def newcomers(n: int) -> Newcomers:

@@ -12,7 +12,7 @@ from scorer.core.draft import Cut
 from scorer.core.events import MICRO, Reason
 from scorer.core.footing import Basis, OneGroup
 from scorer.core.journal.records import JournalError
-from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from scorer.core.model import BenchmarkRule, Curve, HistoryDays, Kind, Model, Scoring, Shape, Weight
 from scorer.core.partition import Applied, PartitionState
 from scorer.core.partitioner import partition_of
 from scorer.core.publish import ScoreBatch, version
@@ -32,8 +32,12 @@ Told = tuple[str, float, str | None]
 """State, score, previous band."""
 
 
-def scoring(*models: Model, exclude: tuple[str, ...] = ()) -> Scoring:
-    return Scoring(86_400, ("a", "b", "other"), models or (PLAIN,), exclude)
+NO_HISTORY = HistoryDays(user=0, account=0)
+
+
+def scoring(*models: Model, exclude: tuple[str, ...] = (), history: HistoryDays = NO_HISTORY) -> Scoring:
+    """Without history a row is free once its window is empty; what history changes has tests of its own."""
+    return Scoring(86_400, ("a", "b", "other"), models or (PLAIN,), exclude, history=history)
 
 
 def bases(of: Scoring, benchmark: float | None = 4.0, number: int = 0) -> OneGroup:
@@ -497,6 +501,157 @@ def test_after_a_longer_window_older_events_count() -> None:
     assert outcomes(partition.apply(event("v", days_ago=9))) == {"counted": 1}
     partition.counted(now_ms=NOW_MS + DAY_MS)
     assert partition.counts(partition.restored()) == partition.counts() == {"user:acme/v": 1, "account:acme": 1}
+
+
+# Days that close
+
+KEPT = HistoryDays(8, 10)
+
+
+def passing(partition: Partition, *days: int) -> dict[str, Told]:
+    """A scoring pass on each of some days from now on, each made durable; who was told what on the last."""
+    told: dict[str, Told] = {}
+    for day in days:
+        partition.score(now_ms=NOW_MS + day * DAY_MS)
+        told = partition.flush()
+    return told
+
+
+def delta_of(partition: Partition, key: str) -> float | None:
+    """The delta that readers were told last."""
+    found: float | None = None
+    for batch in partition.batches:
+        for at, entity in enumerate(batch.entity_id):
+            if f"{batch.model}:{Kind(batch.kind[at]).label}:{entity}" == key:
+                found = None if np.isnan(batch.delta[at]) else float(batch.delta[at])
+    return found
+
+
+def long_model(window: int = 30) -> Scoring:
+    return scoring(replace(PLAIN, window=window), history=KEPT)
+
+
+def test_delta_is_null_until_there_is_a_close_of_7_days_ago() -> None:
+    partition = Partition(long_model())
+    partition.apply(*[event("u", None)] * 3)
+    passing(partition, 0, 1)
+    for day in range(2, 7):
+        assert passing(partition, day) == {}
+    assert delta_of(partition, "plain:user:u") is None
+    assert passing(partition, 7) == {"plain:user:u": ("scored", 3.0, None)}
+    assert delta_of(partition, "plain:user:u") == 0.0
+
+
+def test_a_delta_that_a_new_day_changes_is_told_though_the_standing_is_the_same() -> None:
+    partition = Partition(long_model())
+    partition.apply(event("u", None), event("v", None))
+    passing(partition, 0)
+    partition.apply(event("u", None, days_ago=-1), now_ms=NOW_MS + DAY_MS)
+    passing(partition, *range(1, 8))
+    assert delta_of(partition, "plain:user:u") == 1.0
+    assert passing(partition, 8) == {"plain:user:u": ("scored", 2.0, None)}
+    assert delta_of(partition, "plain:user:u") == 0.0
+    assert passing(partition, 8, 8) == {}
+
+
+def test_whoever_was_not_told_of_a_new_delta_is_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry that closes the day has landed; the one with the standings, behind it, hasn't."""
+    partition = Partition(long_model())
+    partition.apply(event("u", None))
+    passing(partition, *range(6))
+    partition.acknowledged()
+    monkeypatch.setattr("scorer.core.draft.ENTRY_TARGET_BYTES", 100)
+    partition.state.draft.types.append("a new type, so that the standings don't fit into the same entry")
+    partition.score(now_ms=NOW_MS + 7 * DAY_MS)
+    closing, telling = partition.state.cut()
+    assert ("cl" in closing.body, "st" in closing.body, "st" in telling.body) == (True, False, True)
+    partition.entries.append(closing.body)
+    partition.restart()
+    partition.score(now_ms=NOW_MS + 7 * DAY_MS)
+    assert partition.flush() == {"plain:user:u": ("scored", 1.0, None)}
+    assert delta_of(partition, "plain:user:u") == 0.0
+
+
+def test_a_day_closes_with_what_readers_were_told_before_it_is_scored_anew() -> None:
+    partition = Partition(scoring(AGAINST, history=KEPT))
+    partition.apply(*[event("u", None)] * 4)
+    passing(partition, 0)
+    passing(partition, 3)
+    (row,) = partition.state.roster.live_rows()
+    code = next(iter(partition.state.models))
+    assert partition.told["against:user:u"] == ("inactive", 1.0, "champion")
+    assert [day for day, _, _ in partition.state.history[Kind.USER].of(code, int(row))] == [TODAY, TODAY + 1, TODAY + 2]
+    assert partition.state.history[Kind.USER].reference(code, TODAY + 2, np.array([row])).tolist() == [100.0]
+
+
+def test_days_close_in_the_order_of_the_standings_around_them() -> None:
+    """Also if a pass of the day before was never cut."""
+    partition = Partition(long_model())
+    partition.apply(event("u", None))
+    for day in range(3):
+        partition.score(now_ms=NOW_MS + day * DAY_MS)
+        partition.apply(event("u", None, ts=NOW_MS), now_ms=NOW_MS)
+    partition.flush()
+    closes = [(entry["cl"], "st" in entry) for entry in partition.entries if "cl" in entry]
+    days = [[TODAY, TODAY - 1], [TODAY, TODAY], [TODAY + 1, TODAY + 1]]
+    assert closes == [([*first_last, 8, 10], True) for first_last in days]
+    history = [list(state.history[Kind.USER].of(0, 0)) for state in (partition.state, partition.restored())]
+    assert history[0] == history[1] == [(TODAY, 1.0, 0), (TODAY + 1, 2.0, 0)]
+
+
+def test_missed_midnights_close_with_the_first_pass() -> None:
+    partition = Partition(long_model())
+    partition.apply(event("u", None))
+    passing(partition, 0)
+    partition.restart()
+    partition.acknowledged()
+    passing(partition, 4)
+    assert [day for day, _, _ in partition.state.history[Kind.USER].of(0, 0)] == list(range(TODAY, TODAY + 4))
+    passing(partition, 1_000_000)  # an event clock: not a day is kept that would be over at once
+    assert len(list(partition.state.history[Kind.USER].of(0, 0))) == 8
+
+
+def test_a_row_waits_with_being_freed_until_no_active_close_is_kept() -> None:
+    partition = Partition(scoring(PLAIN, history=KEPT))
+    partition.apply(event("u"))
+    passing(partition, *range(3), 3, 10)
+    assert set(partition.state.roster.row_of) == {("acme", None), ("acme", "u")}
+    assert passing(partition, 11) == {"plain:user:acme/u": ("inactive", 0.0, None)}
+    assert set(partition.state.roster.row_of) == {("acme", None)}
+    passing(partition, 13)
+    assert partition.state.roster.row_of == {}
+    assert list(partition.state.history[Kind.ACCOUNT].rows_by_place()) == [-1]
+
+
+def test_an_account_waits_for_the_history_of_its_users() -> None:
+    users_only = replace(PLAIN, kinds=(Kind.USER,))
+    partition = Partition(scoring(users_only, history=KEPT))
+    partition.apply(event("u"))
+    passing(partition, *range(4), 10)
+    assert set(partition.state.roster.row_of) == {("acme", None), ("acme", "u")}
+    passing(partition, 11)
+    assert partition.state.roster.row_of == {}
+
+
+def test_who_returns_within_its_history_has_a_delta_and_a_band_before() -> None:
+    partition = Partition(scoring(AGAINST, history=KEPT))
+    partition.apply(*[event("u", None)] * 4)
+    passing(partition, *range(8))
+    partition.apply(*[event("u", None, days_ago=-8)] * 2, now_ms=NOW_MS + 8 * DAY_MS)
+    assert passing(partition, 8) == {"against:user:u": ("scored", 50.5, "inactive")}
+    assert delta_of(partition, "against:user:u") == -49.5
+
+
+def test_a_model_that_is_changed_begins_a_history_of_its_own() -> None:
+    partition = Partition(scoring(AGAINST, history=KEPT))
+    partition.apply(event("u", None))
+    passing(partition, 0, 1)
+    partition.restart(scoring(replace(AGAINST, margin=1.0), history=KEPT))
+    partition.score(now_ms=NOW_MS + 2 * DAY_MS, number=1)
+    partition.flush()
+    for state in (partition.state, partition.restored()):
+        assert [list(state.history[Kind.USER].of(code, 0)) for code in (0, 1)] == [[], []]
+        assert not state.has_history(np.array([0])).any()
 
 
 # Models
