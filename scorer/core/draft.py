@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from scorer.core.columns import Counted, joined, pack_counted, pack_standing
+from scorer.core.days import ClosedDays
 from scorer.core.events import Int64s, TraitChanges
 from scorer.core.footing import Ground
-from scorer.core.history import ClosedDays
 from scorer.core.model import Kind, Model
 from scorer.core.outbox import SentAlert
 from scorer.core.publish import ScoreBatch

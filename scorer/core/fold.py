@@ -11,10 +11,11 @@ from scorer.core.band_hold import BandHold, HoldChange
 from scorer.core.cells import cell_keys
 from scorer.core.columns import Counted, unpack_counted, unpack_standing
 from scorer.core.counts import Counts
+from scorer.core.days import DELTA_DAYS, ClosedDays
 from scorer.core.dedupe import RecentIds
 from scorer.core.draft import unpack_accounts, unpack_users
 from scorer.core.events import Int64s
-from scorer.core.history import DELTA_DAYS, ClosedDays, History
+from scorer.core.history import History
 from scorer.core.model import Kind
 from scorer.core.outbox import Outbox
 from scorer.core.roster import EntityKey, Roster
@@ -157,6 +158,10 @@ class Fold:
                 held.delta_due[own] |= history.moved(code, before, after, own) & ~np.isnan(score)
             history.expire(closed.first_kept(kind))
         self.today = closed.today
+
+    def delta(self, model: int, kind: Kind, rows: NDArray[np.integer], score: Floats) -> Floats:
+        """How far scores of today are from those of 7 days ago, nan where there is none; see `History.delta`."""
+        return self.history[kind].delta(model, self.today or 0, rows, score)
 
     def has_history(self, rows: Int64s) -> NDArray[np.bool_]:
         """Which rows were active at the close of a day that is kept."""

@@ -7,53 +7,24 @@ Rule 3: Columns are dense by place, not by row: users and accounts share the row
 Rule 4: A day's close is that day's for good: it isn't made again when late events or a new benchmark change what the
         score would have been.
 
-Days are numbered from 1970-01-01, models are codes of the fold.
+Days are numbered as in `scorer/core/days.py`, models are codes of the fold.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scorer.core.days import DELTA_DAYS
 from scorer.core.events import Int64s
-from scorer.core.model import HistoryDays, Kind
 from scorer.core.score import Floats
 from scorer.core.standing import INACTIVE_CODE, NO_BAND
 
-DAY_MS = 86_400_000
-DELTA_DAYS = 7
-
-PART_BYTES = 700_000
-
 _NOWHERE = -1
 _NEVER = -1
-
-
-class ClosedDays(NamedTuple):
-    """The days `first` to `last` closed, and how many of them and of those before are kept, by kind.
-
-    `last` is the day before today; `first` is today where nothing closed, which says only what day it is.
-    """
-
-    first: int
-    last: int
-    user_days: int
-    account_days: int
-
-    @classmethod
-    def before(cls, today: int, following: int | None, kept: HistoryDays) -> "ClosedDays":
-        """The days up to `today`, from the one `following` the last that closed; none if there was none before."""
-        return cls(today if following is None else following, today - 1, kept.user, kept.account)
-
-    @property
-    def today(self) -> int:
-        return self.last + 1
-
-    def first_kept(self, kind: Kind) -> int:
-        return self.today - (self.user_days if kind is Kind.USER else self.account_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,39 +232,3 @@ def _wide(closed: Close | None, places: int) -> NDArray[np.float32]:
         return np.full(places + 1, np.nan, np.float32)
     missing = places - len(closed)
     return np.concatenate([closed.score, np.full(missing, np.nan, np.float32)]) if missing else closed.score
-
-
-def bodies(histories: Mapping[Kind, History]) -> Iterator[dict[str, Any]]:
-    """The histories as bodies of a snapshot's parts, as they are at the call, made as they are asked for.
-
-    Who is forgotten after the call may be missing in them, which does no harm: by the time that a body is asked for,
-    the journal holds the entry that freed the row, and a restore comes to it.
-    """
-    held = [(kind, history.rows_by_place(), list(history.runs())) for kind, history in histories.items()]
-    return _bodies(held)
-
-
-def _bodies(held: list[tuple[Kind, NDArray[np.int32], list[tuple[int, int, int, Close]]]]) -> Iterator[dict[str, Any]]:
-    """ "hr": kind, first place, rows by place. "hi": kind, model, days, places, first place, scores, bands."""
-    for kind, by_place, runs in held:
-        step = max(1, PART_BYTES // 4)
-        for start in range(0, len(by_place), step):
-            yield {"hr": [int(kind), start, by_place[start : start + step].astype("<i4").tobytes()]}
-        step = max(1, PART_BYTES // 5)
-        for model, first, last, closed in runs:
-            places = len(closed)
-            for start in range(0, places, step):
-                part = slice(start, min(start + step, places))
-                columns = (closed.score[part].astype("<f4").tobytes(), closed.band[part].tobytes())
-                yield {"hi": [int(kind), model, first, last, places, start, *columns]}
-
-
-def load(histories: Mapping[Kind, History], body: dict[str, Any]) -> None:
-    """Take up one body. They come in the order in which they were made."""
-    if "hr" in body:
-        kind, start, rows = body["hr"]
-        histories[Kind(kind)].load_places(start, np.frombuffer(rows, "<i4").astype(np.int32))
-    if "hi" in body:
-        kind, model, first, last, places, start, score, band = body["hi"]
-        columns = (np.frombuffer(score, "<f4"), np.frombuffer(band, "i1"))
-        histories[Kind(kind)].load_close(model, first, last, places, start, columns)

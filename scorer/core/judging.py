@@ -17,7 +17,6 @@ from scorer.core.alerts import RuleState
 from scorer.core.draft import Judged, RuleNews
 from scorer.core.events import Int64s
 from scorer.core.footing import Bases, Basis, Footing, Ground, OneGroup
-from scorer.core.history import DAY_MS
 from scorer.core.model import Kind, Model, Shape
 from scorer.core.roster import entity_id
 from scorer.core.standing import NO_BAND, Hold, Standing, StandingChange
@@ -100,7 +99,7 @@ class Judge:
         moves = _moves(held.standing.band[change.rows], change.band)
         held.again[change.rows] = False
         held.tell(change)
-        delta = state.history[kind].delta(code, state.now_ms // DAY_MS, change.rows, change.score)
+        delta = state.delta(code, kind, change.rows, change.score)
         state.draft.add_judged(Judged(change, model, kind, ground.take(news), state.now_ms / 1000, delta, moves))
 
     def _ground(self, judgement: Judgement, rows: Int64s) -> Ground:

@@ -123,7 +123,7 @@ class Scoring:
     """A scoring file: the width of a bucket, the types that count, who is left out, the models, the alerts' rules, and
     how much history is kept.
 
-    `segments`: traits that KPIs and peer groups may be split by.
+    `segments`: traits that KPIs and peer groups may be split by; `history`: how much of it is kept.
     """
 
     bucket_seconds: int

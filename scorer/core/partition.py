@@ -20,11 +20,11 @@ import numpy as np
 
 from scorer.core.admission import Gate
 from scorer.core.cells import MAX_TYPES
+from scorer.core.days import DAY_MS, ClosedDays
 from scorer.core.draft import Cut, Draft, RuleNews, room
 from scorer.core.events import EventColumns, Int64s
 from scorer.core.fold import Fold, ModelInForce
 from scorer.core.footing import Bases
-from scorer.core.history import DAY_MS, ClosedDays
 from scorer.core.intake import Applied, Intake
 from scorer.core.journal.records import JournalError
 from scorer.core.model import Model, Scoring

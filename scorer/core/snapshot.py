@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from scorer.core import history
+from scorer.core import history_parts
 from scorer.core.alert_columns import RuleChange, pack_rule_change
 from scorer.core.band_hold import HoldChange
 from scorer.core.columns import pack_standing, unpack_standing
@@ -54,7 +54,7 @@ def freeze(fold: Fold) -> Iterator[dict[str, Any]]:
     due = [(code, np.flatnonzero(held.delta_due)) for code, held in fold.models.items()]
     rest = _bodies(rows, frozen, fold.traits.items(), fold.counts.runs(), fold.ids.columns(), standings)
     first = chain(_first_bodies(head, list(fold.types), fold), _rule_bodies(sides, holds))
-    return chain(first, rest, _due_bodies(due), history.bodies(fold.history))
+    return chain(first, rest, _due_bodies(due), history_parts.bodies(fold.history))
 
 
 def _first_bodies(head: dict[str, Any], types: list[str], fold: Fold) -> Iterator[dict[str, Any]]:
@@ -185,7 +185,7 @@ def load(fold: Fold, body: dict[str, Any]) -> None:
     if "dd" in body:
         code, rows = body["dd"]
         fold.models[code].delta_due[np.frombuffer(rows, "<i4")] = True
-    history.load(fold.history, body)
+    history_parts.load(fold.history, body)
 
 
 def _load_head(fold: Fold, body: dict[str, Any]) -> None:

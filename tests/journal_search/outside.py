@@ -118,6 +118,7 @@ def document(batch: ScoreBatch, at: int) -> Document:
         "raw": float(batch.raw[at]),
         "band": batch.band[at],
         "previous_band": batch.previous_band[at],
+        "delta": None if np.isnan(batch.delta[at]) else float(batch.delta[at]),
         "state": batch.state[at],
         "benchmark_version": int(batch.benchmark_version[at]),
     }

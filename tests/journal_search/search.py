@@ -8,6 +8,7 @@ from scorer.core.journal.owner import Owner
 from tests.journal_search.crew import OwnerType
 from tests.journal_search.faults import FAULTS
 from tests.journal_search.findings import Findings
+from tests.journal_search.setting import short_days
 from tests.journal_search.world import World
 
 STEPS = 200
@@ -19,7 +20,8 @@ def schedule(seed: int, owner_type: OwnerType = Owner) -> Findings:
     found = world.found
     found.schedules = 1
     try:
-        world.run(STEPS)
+        with short_days():
+            world.run(STEPS)
     except Exception as error:  # whatever breaks is a find
         found.holes = 1
         found.first = f"seed {seed}: {type(error).__name__}: {error}"

@@ -1,6 +1,9 @@
 """What is scored in the made-up world: short windows, so that entities go and come back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 
@@ -8,7 +11,7 @@ from scorer.core.draft import Judged
 from scorer.core.events import MICRO, EventColumns, Int64s
 from scorer.core.footing import Basis, Footing
 from scorer.core.journal.owner import Identity
-from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from scorer.core.model import BenchmarkRule, Curve, HistoryDays, Kind, Model, Scoring, Shape, Weight
 from scorer.core.partition import PartitionState
 from scorer.core.views import score_batch
 from tests.journal_search.outside import Document, Event, Redis
@@ -27,8 +30,19 @@ MODEL = Model(
     curve=Curve(Shape.LINEAR),
     margin=5.0,
 )
-SCORING = Scoring(BUCKET_SECONDS, ("opened", "made"), (MODEL,))
+SCORING = Scoring(BUCKET_SECONDS, ("opened", "made"), (MODEL,), history=HistoryDays(user=2, account=3))
 IDENTITY = Identity("searched", BUCKET_SECONDS, SCORING.hash)
+
+
+@contextmanager
+def short_days() -> Iterator[None]:
+    """A day is three buckets, and a delta is against the day before."""
+    with (
+        patch.multiple("scorer.core.partition", DAY_MS=3 * BUCKET_MS),
+        patch.multiple("scorer.core.fold", DELTA_DAYS=1),
+        patch.multiple("scorer.core.history", DELTA_DAYS=1),
+    ):
+        yield
 
 
 def make_state() -> PartitionState:
@@ -59,7 +73,7 @@ def documents(state: PartitionState) -> dict[str, Document]:
             own = rows[state.roster.kind[rows] == kind]
             standing = held.standing.of(code, own)
             ground = Footing([Basis(None)]).under(np.zeros(len(own), np.int64))
-            delta = state.history[kind].delta(code, state.today or 0, own, standing.score)
+            delta = state.delta(code, kind, own, standing.score)
             judged = Judged(standing, MODEL, kind, ground, 0.0, delta)
             batch = score_batch(0, judged, state.roster)
             if batch is not None:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import msgpack
 import numpy as np
 
-from scorer.core.history import History, bodies
+from scorer.core.history import History
+from scorer.core.history_parts import bodies
 from scorer.core.model import Kind
 
 ROWS, USER_DAYS = 1_000_000, 8

@@ -61,7 +61,7 @@ def small_steps() -> Iterator[None]:
     """A few rows, cells and ids are many: everything that is cut into parts is."""
     with (
         patch.multiple("scorer.core.counts", _SETTLE_AT=8),
-        patch.multiple("scorer.core.history", PART_BYTES=60),
+        patch.multiple("scorer.core.history_parts", PART_BYTES=60),
         patch.multiple("scorer.core.draft", ENTRY_TARGET_BYTES=200, PIECE_BYTES=80),
         patch.multiple("scorer.core.partition", FREED_A_CUT=2),
         patch.multiple("scorer.core.scoring_pass", SLICE_ROWS=3),

@@ -13,10 +13,9 @@ from scorer.core.events import Reason
 from scorer.core.intake import Applied
 from scorer.core.journal.records import Entry
 from scorer.core.journal.records import decode as decode_record
-from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from scorer.core.model import BenchmarkRule, Curve, HistoryDays, Kind, Model, Scoring, Shape, Weight
 from scorer.core.partitioner import partition_of
 from tests.property.harness import Home, World, fold_of, small_steps, traits_of
-from tests.unit.core.test_partition import NO_HISTORY
 
 DAY_MS = 86_400_000
 NOW_MS = 20_000 * DAY_MS
@@ -25,7 +24,9 @@ AGAINST = Model(
     "against", BOTH, 3, {"a": Weight(1.0)}, benchmark=BenchmarkRule(initial=4.0), curve=Curve(Shape.LINEAR), margin=0.0
 )
 PLAIN = replace(AGAINST, name="plain", curve=Curve(Shape.NONE))
-SCORING = Scoring(86_400, ("a", "b"), (AGAINST, PLAIN), history=NO_HISTORY)
+SCORING = Scoring(86_400, ("a", "b"), (AGAINST, PLAIN), history=HistoryDays(user=0, account=0))
+"""Without history nothing but traits holds a row whose window is empty."""
+
 ACME = "scorer:score:against:account:acme"
 
 

@@ -6,7 +6,9 @@ import msgpack
 import numpy as np
 import pytest
 
-from scorer.core.history import ClosedDays, History, bodies, load
+from scorer.core.days import ClosedDays
+from scorer.core.history import History
+from scorer.core.history_parts import bodies, load
 from scorer.core.journal.records import MAX_ENTRY_BYTES
 from scorer.core.model import HistoryDays, Kind
 from scorer.core.standing import INACTIVE_CODE, NO_BAND

@@ -1,11 +1,13 @@
 """What a pass tells at once, what it leaves to the sweep, and how it goes on where it was left."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scorer.core import scoring_pass
 from scorer.core.footing import Basis, OneGroup
-from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
+from scorer.core.model import BenchmarkRule, Curve, HistoryDays, Kind, Model, Scoring, Shape, Weight
 from scorer.core.scoring_pass import SLICE_ROWS
 from tests.unit.core.test_partition import DAY_MS, NO_HISTORY, NOW_MS, Partition, event
 
@@ -18,9 +20,9 @@ def basis(benchmark: float, number: int) -> OneGroup:
     return OneGroup({("m", Kind.USER): Basis(benchmark, number)})
 
 
-def users(*values: int) -> Partition:
+def users(*values: int, model: Model = LINEAR, history: HistoryDays = NO_HISTORY) -> Partition:
     """User 0, 1, ... with these raw scores, everyone told against a benchmark of 100."""
-    partition = Partition(Scoring(86_400, ("a",), (LINEAR,), history=NO_HISTORY))
+    partition = Partition(Scoring(86_400, ("a",), (model,), history=history))
     partition.apply(*(event(str(user), None, event="a", value=value) for user, value in enumerate(values)))
     told(partition, basis(100.0, 1), None)
     return partition
@@ -104,6 +106,19 @@ def test_events_come_before_what_a_left_pass_owes(monkeypatch: pytest.MonkeyPatc
     run = partition.state.score(NOW_MS + 2 * DAY_MS, basis(100.0, 1))
     next(run)
     assert {key.rpartition(":")[2] for key in partition.flush()} == {"6"}
+
+
+def test_a_delta_that_only_a_new_day_changes_waits_for_the_sweep() -> None:
+    partition = users(90, 60, model=replace(LINEAR, window=30), history=HistoryDays())
+    for day in range(7):
+        assert told(partition, basis(100.0, 1), None, now_ms=NOW_MS + day * DAY_MS) == set()
+    later = NOW_MS + 7 * DAY_MS
+    assert told(partition, basis(100.0, 1), 0, now_ms=later) == set()
+    assert not partition.state.passes.at_rest
+    assert told(partition, basis(100.0, 1), 1, now_ms=later) == {"0"}
+    assert told(partition, basis(100.0, 1), 2, now_ms=later) == {"1"}
+    assert told(partition, basis(100.0, 1), 9, now_ms=later) == set()
+    assert partition.state.passes.at_rest
 
 
 def test_raw_scores_are_not_settled_before_everyone_has_aged(monkeypatch: pytest.MonkeyPatch) -> None:

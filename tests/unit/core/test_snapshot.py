@@ -87,6 +87,24 @@ def test_what_is_published_with_the_snapshots_own_entry_is_told_again(world: Wor
     assert world.redis.documents.keys() == {"scorer:score:plain:user:of u/u", "scorer:score:plain:account:of u"}
 
 
+def test_history_and_whose_new_delta_was_not_told_yet_are_in_a_snapshot(world: World) -> None:
+    (home,) = world.homes
+    tell(world, "u", "v", "w", "x")
+    world.apply(home, 9)
+    for _ in range(7):
+        world.score(home)
+        assert world.flush(home)
+        world.now_ms += 86_400_000
+    world.score(home, sweep_rows=2)
+    snapshot_written(world)
+    (held,) = home.state.models.values()
+    assert 0 < held.delta_due.sum() < 8
+    live = fold_of(home.state)
+    assert all(len(days) == 7 for days in live["closes"].values())
+    world.restart(home)
+    assert fold_of(home.state) == live
+
+
 def test_a_snapshot_in_the_making_is_given_up_with_its_worker(world: World) -> None:
     (home,) = world.homes
     tell(world, "u", "v")
