@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import msgpack
 import numpy as np
-from hypothesis import strategies as st
 
 from scorer.core.alert_columns import Alerts, Look, pack_rule_change, unpack_rule_change
 from scorer.core.alert_rules import Cause, Rule, When
@@ -44,26 +44,35 @@ def naive(rule: Rule) -> NaiveCrossing | NaiveChange:
     return NaiveCrossing(rule.when.value, rule.threshold, rule.bands, rule.margin, rule.hold_ms, rule.cooldown_ms)
 
 
-rules = st.builds(
-    rule,
-    st.sampled_from(When),
-    st.sampled_from([25.0, 50.0]),
-    st.lists(st.sampled_from([*BANDS, "inactive"]), unique=True, max_size=3).map(tuple),
-    cooldown_ms=st.sampled_from([0, 0, 3, 10]),
-    margin=st.sampled_from([0.0, 2.0, 0.1]),
-    hold_ms=st.sampled_from([0, 0, 2, 5]),
-)
+T = TypeVar("T")
 
 
-def scores_near(rule: Rule) -> st.SearchStrategy[float | None]:
+class Choose(Protocol):
+    """Picks one of some options; in a failing example as early a one as will do."""
+
+    def __call__(self, options: Sequence[T], /) -> T: ...
+
+
+def any_rule(choose: Choose) -> Rule:
+    names = (*BANDS, "inactive")
+    return rule(
+        choose(list(When)),
+        choose([25.0, 50.0]),
+        choose([(), names[:1], (names[0], names[4]), names[1:3]]),
+        cooldown_ms=choose([0, 3, 40]),
+        margin=choose([0.0, 2.0, 0.1]),
+        hold_ms=choose([0, 2, 5]),
+    )
+
+
+def scores_near(rule: Rule) -> list[float | None]:
     """Scores on the rule's bounds and about them, and none."""
     threshold = rule.threshold or 25.0
     edges = [threshold + sign * rule.margin for sign in (-1, 0, 1)]
-    near = [*edges, *(math.nextafter(edge, -math.inf) for edge in edges), 1.0, 99.0]
-    return st.sampled_from([1.0, 99.0, None, *near])
+    return [1.0, 99.0, None, *edges, *(math.nextafter(edge, -math.inf) for edge in edges)]
 
 
-bands = st.sampled_from([*BANDS, "inactive", None])
+ANY_BAND = (*BANDS, "inactive", None)
 
 
 def numbers(scores: Sequence[float | None]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

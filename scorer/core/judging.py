@@ -88,7 +88,8 @@ class Judge:
         unused = state.roster.last_ms[rows] == 0 if kind is Kind.ACCOUNT else None
         change = held.standing.judge(code, model, rows, held.raw[rows], ground, self._hold(code, silent), unused)
         again = held.again[rows]
-        at_once = self._watch(judgement, change, ground, silent) | again
+        # The silent at once too: until they are told, they would stay silent, whatever they cross.
+        at_once = self._watch(judgement, change, ground, silent) | again | silent
         news = held.standing.differs(change) | again | held.delta_due[rows]
         if not everything:
             at_once |= held.standing.urgent(change)

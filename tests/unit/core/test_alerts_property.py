@@ -1,35 +1,38 @@
 """Any scores, pauses, silences and times: the alerts are the naive oracle's, and none is doubled or orphaned."""
 
 from collections.abc import Sequence
+from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scorer.core.alert_rules import When
 from scorer.core.alerts import RuleState
-from tests.alert_cases import BANDS, NAMES, World, bands, contents, naive, rules, scores_near
+from tests.alert_cases import ANY_BAND, BANDS, NAMES, Choose, T, World, any_rule, contents, naive, scores_near
 from tests.alert_oracle import Seen, Told
 
 ROWS = 2
-seldom = st.sampled_from([*[False] * 9, True])
+lives = pytest.mark.parametrize("life", range(40))
+SELDOM = [*[False] * 9, True]
 
 
-def live(data: st.DataObject) -> World:
+def live(choose: Choose, steps: int) -> World:
     """Let a world live; what is told in it is the oracle's, though only who moved or is due is evaluated."""
-    world = World(data.draw(rules), ROWS)
+    world = World(any_rule(choose), ROWS)
     oracles = [naive(world.rule) for _ in range(ROWS)]
-    score, now, behind = scores_near(world.rule), 1_000, False
-    for _ in range(data.draw(st.integers(10, 25))):
-        now += data.draw(st.sampled_from([1, 0, 2, 3, 6]))
+    scores, now, behind = scores_near(world.rule), 1_000, False
+    for _ in range(steps):
+        now += choose([1, 0, 2, 3, 6])
         before = list(world.scores), list(world.bands)
-        moved = data.draw(st.sampled_from([[0], [], [1], [0, 1]]))
+        moved = choose([[0], [], [1], [0, 1]])
         for row in moved:
-            world.move(row, data.draw(score), data.draw(bands))
-        was_behind, behind = behind, data.draw(seldom)
+            world.move(row, choose(scores), choose(ANY_BAND))
+        was_behind, behind = behind, choose(SELDOM)
         if behind:
             continue
-        silent = [data.draw(st.integers(0, ROWS - 1))] if data.draw(seldom) else []
+        silent = [choose(range(ROWS))] if choose(SELDOM) else []
         rows = range(ROWS) if was_behind else sorted({*moved, *silent, *world.state.due(now).tolist()})
         world.evaluate(now, world.look(rows, before, silent))
         for row, oracle in enumerate(oracles):
@@ -38,6 +41,13 @@ def live(data: st.DataObject) -> World:
         assert world.told == [oracle.told for oracle in oracles]
         assert world.state.open_rows().tolist() == [row for row in range(ROWS) if oracles[row].open_episode is not None]
     return world
+
+
+def chosen(data: st.DataObject) -> Choose:
+    def choose(options: Sequence[T], /) -> T:
+        return data.draw(st.sampled_from(options))
+
+    return choose
 
 
 def assert_well_formed(told: Sequence[Told]) -> None:
@@ -54,13 +64,20 @@ def assert_well_formed(told: Sequence[Told]) -> None:
 
 @given(st.data())
 def test_the_alerts_of_any_sequence_are_the_oracles(data: st.DataObject) -> None:
-    for told in live(data).told:
+    for told in live(chosen(data), 15).told:
         assert_well_formed(told)
 
 
-@given(st.data(), st.integers(1, ROWS))
-def test_the_journals_changes_and_a_snapshots_parts_add_up_to_the_state(data: st.DataObject, rows: int) -> None:
-    world = live(data)
+@lives
+def test_the_alerts_of_a_long_life_are_the_oracles(life: int) -> None:
+    for told in live(Random(life).choice, 300).told:
+        assert_well_formed(told)
+
+
+@pytest.mark.parametrize("rows", [1, ROWS])
+@lives
+def test_the_journals_changes_and_a_snapshots_parts_add_up_to_the_state(life: int, rows: int) -> None:
+    world = live(Random(life).choice, 50)
     again = RuleState(world.rule, 7, world.state.floor, ROWS)
     for part in world.state.columns().parts(rows):
         again.apply(part)
@@ -69,9 +86,9 @@ def test_the_journals_changes_and_a_snapshots_parts_add_up_to_the_state(data: st
         assert restored.due(1 << 50).tolist() == world.state.due(1 << 50).tolist()
 
 
-@given(st.data())
-def test_after_everyone_recovered_nothing_is_open_or_due(data: st.DataObject) -> None:
-    world = live(data)
+@lives
+def test_after_everyone_recovered_nothing_is_open_or_due(life: int) -> None:
+    world = live(Random(life).choice, 50)
     homes = {int(entry["row"]): NAMES[int(entry["from_band"])] for entry in world.state.columns().entries}
     for row in range(ROWS):
         if not world.rule.on_any_change:
@@ -87,12 +104,13 @@ def test_after_everyone_recovered_nothing_is_open_or_due(data: st.DataObject) ->
         assert_well_formed(told)
 
 
-@given(st.data())
-def test_an_evaluation_changes_nothing_before_it_is_applied(data: st.DataObject) -> None:
-    world = live(data)
+@lives
+def test_an_evaluation_changes_nothing_before_it_is_applied(life: int) -> None:
+    choose = Random(life).choice
+    world = live(choose, 50)
     before = contents(world.state)
     for row in range(ROWS):
-        world.move(row, data.draw(scores_near(world.rule)), data.draw(bands))
+        world.move(row, choose(scores_near(world.rule)), choose(ANY_BAND))
     look = world.look(range(ROWS), (world.scores, world.bands))
     first = world.state.evaluate(look, 50_000)
     second = world.state.evaluate(look, 50_000)

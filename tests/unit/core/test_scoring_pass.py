@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from scorer.core import scoring_pass
+from scorer.core.alert_rules import Rule, When
 from scorer.core.footing import Basis, OneGroup
 from scorer.core.model import BenchmarkRule, Curve, HistoryDays, Kind, Model, Scoring, Shape, Weight
 from scorer.core.scoring_pass import SLICE_ROWS
@@ -42,6 +43,17 @@ def test_a_move_that_is_seen_is_told_at_once_and_a_small_one_later() -> None:
     assert told(partition, basis(100.6, 2), 3) == {"1", "2"}
     assert partition.state.passes.at_rest
     assert told(partition, basis(100.6, 2), 3) == set()
+
+
+def test_a_first_computed_benchmark_is_told_at_once_so_that_alerts_are_heard_from_then_on() -> None:
+    bands = tuple(band.name for band in LINEAR.bands)
+    rule = Rule("r", "m", Kind.USER, When.CROSSED_BELOW, 50.0, margin=2.0, model_bands=bands, model_hash=LINEAR.hash)
+    partition = Partition(Scoring(86_400, ("a",), (LINEAR,), history=NO_HISTORY, alerts=(rule,)))
+    partition.apply(event("0", None, event="a", value=60))
+    told(partition, basis(100.0, 0), None)
+    assert told(partition, basis(100.2, 1), 0) == {"0"}
+    told(partition, basis(200.0, 2), 0)
+    assert [alert["state"] for alert in partition.alerts] == ["fired"]
 
 
 def test_moves_add_up_until_they_are_seen() -> None:
