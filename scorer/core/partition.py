@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from math import nan
 from typing import Any
 
+import msgpack
 import numpy as np
 
 from scorer.core.admission import Gate
@@ -143,7 +144,7 @@ class PartitionState(Fold):
         adopted = self.rules.adoption(self.scoring.alerts)
         if adopted is not None:
             self.rules.put_in_force(adopted)
-            self.draft.add_rule_news(RuleNews("f", adopted, 200 * len(adopted)))
+            self.draft.add_rule_news(RuleNews("f", adopted, len(msgpack.packb(adopted))))
 
     def tell_all_again(self) -> None:
         """Readers lost what they had, or some of it: everything is news, last documents and alerts not acknowledged

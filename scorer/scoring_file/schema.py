@@ -20,6 +20,7 @@ MOST_PEER_TRAITS = 8
 """Each is one more level of groups, and each level is exchanged in full."""
 MOST_SEGMENTS = 64
 MOST_RULES = 256
+MOST_BANDS = 100
 MODEL_NAME_PATTERN = "^[a-z0-9_-]{1,64}$"
 
 NUMBER, MAPPING, WORD, FLAG, LIST = "@number", "@mapping", "@word", "@flag", "@list"
@@ -203,7 +204,7 @@ class ModelKeys(_Keys):
     tenure: Literal["as_is"] = Field("as_is", description="Whether new entities' raw scores are scaled up: no.")
     benchmark: BenchmarkKeys = BenchmarkKeys()
     curve: CurveKeys = CurveKeys()
-    bands: Annotated[dict[BandName, Number | None], Field(min_length=1)] | None = Field(
+    bands: Annotated[dict[BandName, Number | None], Field(min_length=1, max_length=MOST_BANDS)] | None = Field(
         None, description="Lower bounds, inclusive, ascending; the lowest has none, whatever stands there."
     )
     margin: float = Field(2, ge=0, le=_LARGEST, description="By how much a score must pass a bound to change its band.")
