@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 KAFKA := $(HOME)/.cache/scorer/kafka-3.9.1
+POLICY := /usr/sbin/policy-rc.d
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint chaos search bench servers clean
 
@@ -32,9 +33,10 @@ search: .venv/ready ## 200,000 seeded schedules of the journal, searched for a l
 bench: .venv/ready servers ## events and restores per CPU second, memory per user, on Apache Kafka
 	$(BIN)/python -m tests.perf.bench
 
-servers: $(KAFKA) ## what the tests need besides Python: redis-server, java, Apache Kafka's jars
+servers: $(KAFKA) ## what the tests need besides Python: redis-server, java, promtool, Apache Kafka's jars
 	@$(call need,redis-server,redis-server)
 	@$(call need,java,default-jre-headless)
+	@$(call need,promtool,prometheus)
 
 clean: ## remove .venv and what the tools cache here
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -52,8 +54,10 @@ $(KAFKA):
 		-DoutputDirectory=$(KAFKA).part
 	mv $(KAFKA).part $(KAFKA)
 
-# $(call need,program,debian-package): installed where that takes no question, else named
+# $(call need,program,debian-package): installed where that takes no question, else named.
+# A package may bring a service (redis-server, prometheus): policy-rc.d keeps it from being started.
 need = command -v $(1) >/dev/null || { \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		[ -e $(POLICY) ] || { printf '\#!/bin/sh\nexit 101\n' >$(POLICY) && chmod +x $(POLICY) && trap 'rm -f $(POLICY)' EXIT; }; \
 		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $(2) >/dev/null; \
 	else echo "$(1) is missing: apt-get install $(2)" >&2; exit 1; fi; }

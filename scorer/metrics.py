@@ -97,6 +97,9 @@ class Metrics:
         )
 
     def _make_stream_metrics(self, registry: CollectorRegistry) -> None:
+        self.ready = Gauge(
+            "scorer_ready", "Whether the worker is restored and caught up, as /readyz says: 1 or 0.", registry=registry
+        )
         self.events = Counter(
             "scorer_events_total", "Input records by what became of them.", ["outcome"], registry=registry
         )

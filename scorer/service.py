@@ -59,6 +59,7 @@ class Worker:
         self._owners: Owners | None = None
         self._starting = "starting"
         self.metrics = Metrics(CollectorRegistry(), importlib.metadata.version("scorer"))
+        self.metrics.ready.set_function(lambda: float(not self._not_ready()))
         self.metrics.expect(scoring.models, [rule.name for rule in scoring.alerts])
         self.health = HealthServer(
             settings.http.host, settings.http.port, self.metrics.registry, not_ready=self._not_ready

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -123,6 +124,15 @@ def valkey() -> Iterator[EmbeddedRedis]:
     """The embedded Redis, empty, for this test alone."""
     with EmbeddedRedis() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Prometheus's own tool for rules and metrics, by its path."""
+    found = shutil.which("promtool")
+    if found is None:
+        _missing(ServerMissing("promtool is missing: make servers, or apt-get install prometheus"))
+    return str(found)
 
 
 @pytest.fixture

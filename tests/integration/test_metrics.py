@@ -24,6 +24,7 @@ from tests.worker_process import WorkerProcess, wait_until
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 FAMILIES = {
+    "scorer_ready": ("gauge", set()),
     "scorer_events": ("counter", {"outcome"}),
     "scorer_event_to_score_seconds": ("histogram", set()),
     "scorer_consumer_lag_records": ("gauge", {"topic", "partition"}),
@@ -43,10 +44,10 @@ FAMILIES = {
     "scorer_chunk_records": ("histogram", set()),
     "scorer_stage_seconds": ("histogram", {"stage"}),
 }
-"""Name, type and labels of INTERFACES 7, with what the worker adds (`dedupe`). Alerts only where there are rules."""
+"""Name, type and labels of INTERFACES 7, with what the worker adds (`ready`, `dedupe`); alerts need rules."""
 
 UNITS = ("_seconds", "_records", "_bytes", "_entities", "_raw", "_ratio")
-COUNTED_THINGS = {"scorer_entities", "scorer_scores", "scorer_score_distribution"}
+WITHOUT_UNIT = {"scorer_ready", "scorer_entities", "scorer_scores", "scorer_score_distribution"}
 
 Figures = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -101,7 +102,7 @@ def test_names_types_and_labels_are_those_of_the_interface(site: Deployment, ope
     assert shown == FAMILIES
     for name, family in found.items():
         assert family.documentation.endswith("."), name
-        assert name.endswith(UNITS) or family.type == "counter" or name in COUNTED_THINGS
+        assert name.endswith(UNITS) or family.type == "counter" or name in WITHOUT_UNIT
         if family.type == "counter":
             assert all(
                 sample.name == f"{name}_total" for sample in family.samples if not sample.name.endswith("_created")
@@ -177,6 +178,7 @@ def assert_true(site: Deployment, figures: Figures) -> None:
     assert {at: None if math.isnan(raw) else raw for at, raw in shown.items()} == benchmarks
     assert 0 < figures["scorer_benchmark_age_seconds", ()] < 120
 
+    assert figures["scorer_ready", ()] == 1
     partitions = [str(number) for number in range(site.partitions)]
     assert labelled(figures, "scorer_consumer_lag_records") == {(number, site.input): 0 for number in partitions}
     assert figures["scorer_last_commit_age_seconds", ()] == figures["scorer_redis_pending_entities", ()] == 0

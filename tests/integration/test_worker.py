@@ -273,6 +273,7 @@ def test_health_and_metrics_are_served_from_the_first_second_and_during_a_restor
         wait_until(lambda: worker.get("/healthz")[0] == 200, "an answer")
         assert worker.get("/readyz")[0] == 503 and worker.reasons()
         assert outcomes(worker) == {}
+        assert worker.metrics()["scorer_ready", ()] == 0
         own_kafka.resume()
         seen: set[str] = set()
 

@@ -10,6 +10,7 @@ from scorer.core.standing import INACTIVE_CODE
 from scorer.metrics import Metrics
 
 NAMES = {
+    "scorer_ready",
     "scorer_events",
     "scorer_event_to_score_seconds",
     "scorer_consumer_lag_records",
