@@ -47,6 +47,8 @@ class Owners:
         self._owned: dict[int, OwnedPartition] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._in_group = False
+        self._rows = 0
+        self._rows_due = 0.0
 
     def attach(self, flow: Flow) -> None:
         self._flow = flow
@@ -152,8 +154,12 @@ class Owners:
                 await exchange.merge(each.owner.ledger.epoch, self._place.partitions)
 
     def _rows_here(self) -> int:
-        states = (each.owner.state for each in self._owned.values())
-        return sum(len(state.roster) for state in states if state is not None)
+        """As of the last second: with many partitions, each asking often, counting would cost more than it's worth."""
+        if time.monotonic() >= self._rows_due:
+            states = (each.owner.state for each in self._owned.values())
+            self._rows = sum(len(state.roster) for state in states if state is not None)
+            self._rows_due = time.monotonic() + 1.0
+        return self._rows
 
     async def census(self) -> None:
         """Keep the gauges of who stands where, and see that the work goes on. Runs for ever."""

@@ -1,6 +1,6 @@
 """What a worker costs, on Apache Kafka and a real redis-server: `make bench`.
 
-    python -m tests.perf.bench [job restore ready memory] [--quick] [--profile]
+    python -m tests.perf.bench [SECTION ...] [--quick] [--profile [WAY]] [--partitions N]
 
 job      1,000,000 events to the last score in Redis, in CPU seconds of the worker's process: from its first fetch (the
          CPU time it had when its first partition stood is subtracted) until all are counted, nothing is pending for
@@ -8,6 +8,12 @@ job      1,000,000 events to the last score in Redis, in CPU seconds of the work
 restore  journaled events per CPU second, and cells from a snapshot, by the worker's own steps in a process of their own
 ready    seconds from a start to /readyz 200: with an empty journal; after a kill -9 with SCORER_INSTANCE set
 memory   growth of the resident size per user at rest, by the worker's process, without dedupe
+rescore  CPU seconds to judge a million users anew in a model, in a process of its own, nobody being told: after a new
+         benchmark, and when a bucket closes
+drift    1,000,000 users, and a benchmark that goes up every 10 s, by 0.1 % and by 1 %, with one model and with two,
+         heard live by somebody: cores of worker and Redis, and when all is exact in Redis once the drift ends
+boundary 1,000,000 users, and a bucket that closes: when all is exact, and how long the worker's loop is held
+latency  5,000 events a second: from their broker timestamp to the moment when somebody has heard all their scores live
 
 The last line of the output is everything as JSON. Compare figures of one run: the machine decides on the rest.
 """
@@ -17,6 +23,7 @@ import json
 import signal
 import statistics
 import tempfile
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
@@ -34,14 +41,9 @@ SECTIONS = ("job", "restore", "ready", "memory", "rescore", "drift", "boundary",
 
 def job(bench: Bench, profile: str | None) -> None:
     finish = bench.finish("job", bench.everyday)
-    report = bench.folder / "profile"
-    module = ("scorer",) if profile is None else ("tests.perf.profiled_worker", str(report), profile)
-    with bench.worker("job", "events", module) as worker:
+    with bench.worker("job", "events", profile=profile) as worker:
         figures = run_job(worker, finish, bench.events)
         print("CPU seconds by thread:", worker.cpu_by_thread())
-        if profile is not None:
-            worker.stop()
-            print(report.read_text())
     bench.note("job", {"record_bytes": bench.record_bytes, **figures})
     bench.note("raw", raw(bench, figures["cpu"]))
 
@@ -116,46 +118,58 @@ def _at_rest(bench: Bench, workload: Workload, types: int) -> int:
         return worker.resident_at_rest()
 
 
+def rescore(bench: Bench, users: int) -> None:
+    bench.note("rescore", measured_apart("rescoring", str(users)))
+
+
+def run(bench: Bench, sections: Collection[str], options: argparse.Namespace) -> None:
+    users, rounds = (10_000, 1) if options.quick else (100_000, 5)
+    if "job" in sections:
+        job(bench, options.profile)
+    if "ready" in sections:
+        ready(bench, rounds)
+        if "job" in sections:
+            ready_with_a_full_journal(bench)
+    if "restore" in sections:
+        restore(bench)
+    if "memory" in sections:
+        memory(bench, users)
+    if "rescore" in sections:
+        rescore(bench, 10 * users)
+    if "drift" in sections:
+        drift(bench, 10 * users, 2 if options.quick else 7, options.partitions, options.profile)
+    if "boundary" in sections:
+        boundary(bench, 10 * users, options.profile or "watch")
+    if "latency" in sections:
+        latency(bench, 100_000, *((2, 15) if options.quick else (5, 60)), options.profile)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION", default=SECTIONS, help=" ".join(SECTIONS))
-    parser.add_argument("--quick", action="store_true", help="100,000 events, 10,000 users, 1 start: a smoke test")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tenth of the users and events, fewer rounds: a smoke test"
+    )
     parser.add_argument(
         "--profile",
         nargs="?",
         choices=("calls", "samples", "watch"),
         const="calls",
-        help="with job and boundary: look into the worker (cProfile, samples, or only how long the loop is held)",
+        help="with job, drift, boundary, latency: look into the worker (cProfile, samples, or only how long its loop "
+        "is held)",
     )
+    parser.add_argument("--partitions", type=int, default=PARTITIONS, help=f"with drift: of the input ({PARTITIONS})")
     options = parser.parse_args()
     if unknown := set(options.sections).difference(SECTIONS):
         parser.error(f"no section {' '.join(unknown)}: there are {' '.join(SECTIONS)}")
     signal.signal(signal.SIGTERM, lambda *_: parser.exit(1))
-    events, users, rounds = (100_000, 10_000, 1) if options.quick else (1_000_000, 100_000, 5)
     kafka = KafkaServer()
     redis = RedisServer()
     try:
         with tempfile.TemporaryDirectory(prefix="scorer-bench-") as folder:
-            bench = Bench(kafka, redis, Path(folder), events)
-            print(f"{events:,} events, {PARTITIONS} partitions, Apache Kafka and redis-server")
-            if "job" in options.sections:
-                job(bench, options.profile)
-            if "ready" in options.sections:
-                ready(bench, rounds)
-                if "job" in options.sections:
-                    ready_with_a_full_journal(bench)
-            if "restore" in options.sections:
-                restore(bench)
-            if "memory" in options.sections:
-                memory(bench, users)
-            if "rescore" in options.sections:
-                bench.note("rescore", measured_apart("rescoring", str(10 * users)))
-            if "drift" in options.sections:
-                drift(bench, 10 * users, steps=2 if options.quick else 7)
-            if "boundary" in options.sections:
-                boundary(bench, 10 * users, options.profile or "watch")
-            if "latency" in options.sections:
-                latency(bench, 100_000, *((2, 15) if options.quick else (5, 60)))
+            bench = Bench(kafka, redis, Path(folder), 100_000 if options.quick else 1_000_000)
+            print(f"{bench.events:,} events, {PARTITIONS} partitions, Apache Kafka and redis-server")
+            run(bench, options.sections, options)
             print(json.dumps(bench.results))
     finally:
         redis.stop()

@@ -5,8 +5,6 @@ scores all fall, and its benchmark follows with the next exchange.
 """
 
 import asyncio
-import os
-import signal
 import time
 from datetime import UTC, datetime
 
@@ -34,20 +32,16 @@ def boundary(bench: Bench, users: int, profile: str) -> None:
     scoring.write_text(crowd_scoring(2, half_life=f"{_HALF_LIFE_DAYS}d"))
     bench.redis.restart()
     redis = Redis.from_url(bench.redis.url)
-    report = bench.folder / "watched"
-    module = ("tests.perf.profiled_worker", str(report), profile)
-    with bench.worker("boundary", _TOPIC, module, scoring, SCORER_CLOCK="event") as worker:
+    with bench.worker("boundary", _TOPIC, scoring=scoring, profile=profile, SCORER_CLOCK="event") as worker:
         exactness = Exactness(redis, "boundary", crowd, MODELS)
         load(worker, exactness, crowd)
-        os.kill(worker.pid, signal.SIGUSR1)
+        worker.look_from_here()
         meter = Meter(worker, redis, bench.redis.pid)
         began = time.perf_counter()
         asyncio.run(send(bench.kafka.bootstrap, crowd.sign_of_life(now_ms)))
         crowd.fade("reach", 2.0 ** (-1 / _HALF_LIFE_DAYS))
         exact = exactness.wait(_REST_SECONDS) - began
         figures = meter.figures()
-        worker.stop()
-    print(report.read_text())
     bench.note(
         "boundary",
         {

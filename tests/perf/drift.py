@@ -59,23 +59,25 @@ class Meter:
         return {"seconds": wall} | {name: count / wall for name, count in zip(self.RATES, counts, strict=True)}
 
 
-def drift(bench: Bench, users: int, steps: int) -> None:
+def drift(bench: Bench, users: int, steps: int, partitions: int, profile: str | None) -> None:
     crowd = Crowd(users, int(NOW.timestamp() * 1000))
-    bench.produce(TOPIC, crowd.workload())
+    bench.produce(TOPIC, crowd.workload(), partitions)
     for models in (1, 2):
         bench.redis.restart()
         scoring = bench.folder / f"crowd-{models}.yaml"
         scoring.write_text(crowd_scoring(models))
         namespace = f"drift-{models}"
         redis = Redis.from_url(bench.redis.url)
-        with bench.worker(namespace, TOPIC, scoring=scoring) as worker:
+        with bench.worker(namespace, TOPIC, scoring=scoring, profile=profile) as worker:
             exactness = Exactness(redis, namespace, crowd, MODELS[:models])
             bench.note(f"drift_load_{models}", load(worker, exactness, crowd))
+            if profile is not None:
+                worker.look_from_here()
             meter = Meter(worker, redis, bench.redis.pid)
             time.sleep(_IDLE_SECONDS)
             bench.note(f"drift_rest_{models}", meter.figures())
             for share in SHARES:
-                stream = Stream(crowd, share, bench.kafka.bootstrap)
+                stream = Stream(crowd, share, bench.kafka.bootstrap, partitions)
                 measured = Measured(exactness, partial(Meter, worker, redis, bench.redis.pid), steps)
                 with listening(bench.redis.port, namespace):
                     figures = asyncio.run(stream.drive(measured))
@@ -137,6 +139,7 @@ class Stream:
     crowd: Crowd
     share: float
     bootstrap: str
+    partitions: int
 
     async def drive(self, measured: Measured) -> dict[str, float]:
         """Until it was measured; then its end, and how long until everything is exact."""
@@ -147,7 +150,7 @@ class Stream:
             due = time.monotonic()
             while measured.look():
                 lifted = self.crowd.lift(max(1, round(needed / STEP_SECONDS)))
-                await send_one_by_one(producer, TOPIC, lifted)
+                await send_one_by_one(producer, TOPIC, lifted, self.partitions)
                 events += len(lifted)
                 due += 1.0
                 await asyncio.sleep(max(0.0, due - time.monotonic()))

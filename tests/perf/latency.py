@@ -32,16 +32,18 @@ _EVENTS_A_SECOND = 5_000
 _AFTER_SECONDS = 5.0
 
 
-def latency(bench: Bench, users: int, runs: int, seconds: int) -> None:
+def latency(bench: Bench, users: int, runs: int, seconds: int, profile: str | None) -> None:
     crowd = Crowd(users, (int(time.time()) - 3600) * 1000, scale=_HISTORY)
     bench.produce(TOPIC, crowd.workload())
     scoring = bench.folder / "latency.yaml"
     scoring.write_text(crowd_scoring(len(MODELS)))
     bench.redis.restart()
     redis = Redis.from_url(bench.redis.url)
-    with bench.worker(_NAMESPACE, TOPIC, scoring=scoring, SCORER_CLOCK="wall") as worker:
+    with bench.worker(_NAMESPACE, TOPIC, scoring=scoring, profile=profile, SCORER_CLOCK="wall") as worker:
         exactness = Exactness(redis, _NAMESPACE, crowd, MODELS)
         load(worker, exactness, crowd)
+        if profile is not None:
+            worker.look_from_here()
         rounds = [Round(bench, worker, exactness, number, seconds).figures() for number in range(runs)]
     for number, figures in enumerate(rounds):
         bench.note(f"latency_{number}", figures)

@@ -13,16 +13,16 @@ PARTITIONS = 4
 _RECORDS_A_BATCH = 500  # about 100 KB, as a busy producer that lingers sends them
 
 
-async def produce(bootstrap: str, topic: str, workload: Workload) -> float:
+async def produce(bootstrap: str, topic: str, workload: Workload, partitions: int = PARTITIONS) -> float:
     """Make the topic and fill it; returns the mean length of the values in bytes."""
     # kept for ever: the broker timestamps are the events' own, and those are long ago
-    await make_topic(bootstrap, topic, PARTITIONS, retention_ms="-1")
+    await make_topic(bootstrap, topic, partitions, retention_ms="-1")
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_batch_size=1 << 20)
     await producer.start()
     total_bytes = 0
     try:
-        homes = workload.partitions(PARTITIONS)
-        for partition in range(PARTITIONS):
+        homes = workload.partitions(partitions)
+        for partition in range(partitions):
             for records in _batches(workload.records(np.flatnonzero(homes == partition))):
                 total_bytes += sum(len(value) for _, _, value in records)
                 await _send(producer, topic, partition, records)
@@ -47,9 +47,11 @@ def _batches(records: Iterator[tuple[int, bytes, bytes]]) -> Iterator[list[tuple
         yield batch
 
 
-async def send_one_by_one(producer: AIOKafkaProducer, topic: str, workload: Workload) -> None:
+async def send_one_by_one(
+    producer: AIOKafkaProducer, topic: str, workload: Workload, partitions: int = PARTITIONS
+) -> None:
     """Returns once the broker has all of it."""
-    homes = workload.partitions(PARTITIONS).tolist()
+    homes = workload.partitions(partitions).tolist()
     for home, (ms, key, value) in zip(homes, workload.records(np.arange(len(workload))), strict=True):
         await producer.send(topic, value=value, key=key, partition=home, timestamp_ms=ms)
     await producer.flush()

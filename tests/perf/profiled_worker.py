@@ -1,8 +1,8 @@
 """`scorer worker`, looked into: `python -m tests.perf.profiled_worker FILE WAY worker`. SIGTERM ends it and fills FILE.
 
 WAY `calls`: its main thread under cProfile, which makes each call in Python dearer than it is. `samples`: where the
-main thread is at every millisecond of the process's CPU time. `watch`: neither. Always: how long the loop is held, from
-the start on or since a SIGUSR1.
+main thread is at every millisecond of the process's CPU time. `watch`: neither. Always: how long the loop is held.
+After a SIGUSR1, samples and holds are those since.
 """
 
 import asyncio
@@ -56,6 +56,10 @@ class Samples:
         self.lines: Counter[str] = Counter()
         self.since_beat: Counter[str] = Counter()
 
+    def clear(self) -> None:
+        for counter in (self.alone, self.inclusive, self.lines):
+            counter.clear()
+
     def start(self) -> None:
         signal.signal(signal.SIGPROF, self._take)
         signal.setitimer(signal.ITIMER_PROF, _SAMPLE_SECONDS, _SAMPLE_SECONDS)
@@ -102,7 +106,12 @@ def main() -> None:
     samples, profile = Samples(), cProfile.Profile()
     watch = LoopWatch(samples)
     run_worker = service.run_worker
-    signal.signal(signal.SIGUSR1, lambda *_: watch.held.clear())
+
+    def begin_anew(*_: object) -> None:
+        watch.held.clear()
+        samples.clear()
+
+    signal.signal(signal.SIGUSR1, begin_anew)
 
     async def watched(settings: Settings, scoring: Scoring) -> None:
         beats = asyncio.create_task(watch.run())

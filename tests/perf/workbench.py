@@ -9,7 +9,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from tests.perf.producing import produce
+from tests.perf.producing import PARTITIONS, produce
 from tests.perf.recount import expect, scoring_yaml
 from tests.perf.whole_job import Finish
 from tests.perf.worker_process import WorkerProcess, worker_settings
@@ -37,8 +37,8 @@ class Bench:
         self.record_bytes = self.produce("events", workload)
         return workload
 
-    def produce(self, topic: str, workload: Workload) -> float:
-        return asyncio.run(produce(self.kafka.bootstrap, topic, workload))
+    def produce(self, topic: str, workload: Workload, partitions: int = PARTITIONS) -> float:
+        return asyncio.run(produce(self.kafka.bootstrap, topic, workload, partitions))
 
     def scoring(self, types: int = 12) -> Path:
         path = self.folder / f"scoring-{types}.yaml"
@@ -52,16 +52,26 @@ class Bench:
         topic: str,
         module: tuple[str, ...] = ("scorer",),
         scoring: Path | None = None,
+        profile: str | None = None,
         **overrides: str,
     ) -> Iterator[WorkerProcess]:
-        """A worker that ends by kill -9. `overrides` are settings by name; its clock stands still unless they say."""
+        """A worker that ends by kill -9. `overrides` are settings by name; its clock stands still unless they say.
+
+        With a way to look into it (`profile`) it ends by itself at last, and what was seen is printed.
+        """
         settings = worker_settings(
             self.kafka.bootstrap, self.redis.url, scoring or self.scoring(), namespace=namespace, topic=topic, now=NOW
         )
         settings |= overrides
+        report = self.folder / f"{namespace}.profile"
+        if profile is not None:
+            module = ("tests.perf.profiled_worker", str(report), profile)
         worker = WorkerProcess(settings, module)
         try:
             yield worker
+            if profile is not None:
+                worker.stop()
+                print(report.read_text())
         finally:
             worker.kill()
 
