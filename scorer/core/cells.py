@@ -61,6 +61,8 @@ def summed(parts: list[Cells], kind: Literal["quicksort", "stable"] = "stable") 
         return NO_CELLS
     keys = np.concatenate([part.keys for part in parts])
     values = np.concatenate([part.values for part in parts])
+    if not len(keys):
+        return NO_CELLS
     order = np.argsort(keys, kind=kind)
     keys, values = keys[order], values[order]
     first = np.empty(len(keys), np.bool_)
@@ -75,20 +77,3 @@ def summed(parts: list[Cells], kind: Literal["quicksort", "stable"] = "stable") 
         sums[near >= 1.5 * SATURATED] = SATURATED  # these may have overflown; the others are exact
         np.minimum(sums, SATURATED, out=sums)
     return Cells(keys[starts], sums)
-
-
-def merged(large: Cells, small: Cells) -> Cells:
-    """One run of two: the small one's cells are looked up in the large one, then spliced in."""
-    at = np.searchsorted(large.keys, small.keys)
-    known = large.keys[np.minimum(at, len(large) - 1)] == small.keys
-    values = large.values.copy()
-    values[at[known]] = np.minimum(values[at[known]] + small.values[known], SATURATED)
-    fresh = ~known
-    splice = at[fresh]
-    splice += np.arange(len(splice))
-    old = np.ones(len(large) + len(splice), np.bool_)
-    old[splice] = False
-    out_keys, out_values = np.empty(len(old), np.int64), np.empty(len(old), np.int64)
-    out_keys[splice], out_keys[old] = small.keys[fresh], large.keys
-    out_values[splice], out_values[old] = small.values[fresh], values
-    return Cells(out_keys, out_values)

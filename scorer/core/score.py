@@ -7,9 +7,10 @@ from math import expm1
 import numpy as np
 from numpy.typing import NDArray
 
-from scorer.core.cells import MAX_TYPES, Cells
+from scorer.core.cells import MAX_TYPES, TYPE_BITS
 from scorer.core.events import MICRO, Int64s
 from scorer.core.model import Curve, Kind, Model, Shape
+from scorer.core.runs import Run
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +24,9 @@ AUTO_RANGE = (0.1, 10.0)
 _HALF_WAY = 49.0 / 99.0
 _HALVINGS = 60
 """Of the range, until nothing of a float64 is left: always as many, so that the same ratio gives the same bits."""
+
+_LONG_AGO = 1 << 40
+"""The age of what has expired."""
 
 
 class RawScorer:
@@ -47,46 +51,67 @@ class RawScorer:
         self._caps = np.concatenate([caps[Kind.USER], caps[Kind.ACCOUNT]])
         self._capped = bool(np.isfinite(self._caps).any())
         self._cancels = bool((self.weight < 0.0).any())
+        # Of an age: at 0 for what lies ahead, at age + 1 for what is in the window, then for what has left it.
         ages = np.arange(model.window, dtype=np.float64)
-        self._decay = None if model.half_life is None else np.exp2(-ages / model.half_life)
+        decay = np.ones(model.window) if model.half_life is None else np.exp2(-ages / model.half_life)
+        self._decay = np.concatenate([[0.0], decay, [0.0]])
 
-    def score(self, view: "CellView", now_bucket: int) -> tuple[Floats, NDArray[np.bool_]]:
+    def score(self, view: "CellView") -> tuple[Floats, NDArray[np.bool_]]:
         """(raw, has activity in the window) of each of the view's rows."""
-        age = now_bucket - view.buckets
-        weight = self.weight[view.types]
-        counts = (age >= 0) & (age < self.window) & (weight != 0.0)
         amount = view.amounts
         if self._capped:
-            amount = np.minimum(amount, self._caps[view.kinds * MAX_TYPES + view.types])
-        worth = weight * amount
-        if self._decay is not None:
-            worth = self._decay[np.where(counts, age, 0)] * worth
-        worth = np.where(counts, worth, 0.0)
-        raw = np.bincount(view.owner, worth, view.rows)
+            amount = np.minimum(amount, self._caps[view.kinds() * MAX_TYPES + view.types])
+        worth = self.weight.take(view.types)
+        worth *= amount
+        worth *= self._decay.take(view.ages, mode="clip")
+        raw = np.bincount(view.owner, worth, len(view.rows))
         if self._cancels:
-            raw[raw < _ROUNDING * np.bincount(view.owner, np.abs(worth), view.rows)] = 0.0
-        active = np.bincount(view.owner[counts], minlength=view.rows) > 0
+            raw[raw < _ROUNDING * np.bincount(view.owner, np.abs(worth), len(view.rows))] = 0.0
+        active = raw != 0.0
+        if not active.all():
+            self._find_active(view, active)
         return np.maximum(raw, 0.0) + 0.0, active
+
+    def _find_active(self, view: "CellView", active: NDArray[np.bool_]) -> None:
+        """Mark the rows whose activity is worth nothing."""
+        open_cells = np.flatnonzero(~active[view.owner])
+        ages = view.ages[open_cells]
+        counts = (ages > 0) & (ages <= self.window) & (self.weight[view.types[open_cells]] != 0.0)
+        active[view.owner[open_cells[counts]]] = True
 
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """The cells of some rows, taken apart once for all models. `owner` is each cell's index into those rows."""
+    """The cells of some rows, taken apart once for all models.
 
-    rows: int
+    `owner` is each cell's index into those rows. `ages` count from 1, the bucket of now; 0 and below lie ahead.
+    """
+
+    rows: NDArray[np.int32]
     owner: Int64s
-    buckets: Int64s
+    ages: Int64s
     types: Int64s
-    kinds: Int64s
     amounts: Floats
+    kind: NDArray[np.int8]
 
     @classmethod
-    def of(cls, cells: Cells, rows: Int64s, kind: NDArray[np.int8]) -> "CellView":
-        """View `cells` as belonging to `rows` (ascending); `kind` is the column of all rows' kinds."""
-        row = cells.rows
-        owner = row - rows[0] if len(rows) and rows[-1] - rows[0] + 1 == len(rows) else np.searchsorted(rows, row)
-        kinds = kind[row].astype(np.int64)
-        return cls(len(rows), owner, cells.buckets, cells.types, kinds, cells.values / MICRO)
+    def of(cls, run: Run, kind: NDArray[np.int8], now_bucket: int) -> "CellView":
+        """View the rows of a run; `kind` is the column of all rows' kinds."""
+        owner = np.repeat(np.arange(len(run.rows)), np.diff(run.starts))
+        places = run.places.astype(np.int64)
+        types = places & (MAX_TYPES - 1)
+        places >>= TYPE_BITS
+        ages = np.subtract(now_bucket + 1 - (run.low >> TYPE_BITS), places, out=places)
+        if run.has_expired:
+            ages[ages > now_bucket + 1 - run.first] = _LONG_AGO
+        amounts = run.counts.astype(np.float64)
+        if run.unit != MICRO:
+            amounts /= MICRO
+        return cls(run.rows, owner, ages, types, amounts, kind[run.rows])
+
+    def kinds(self) -> Int64s:
+        """Each cell's kind."""
+        return self.kind.astype(np.int64)[self.owner]
 
 
 def curve_scores(

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 SLICE_ROWS = 8_192
 """Rows of one step of a pass, shared by the models: it takes well under 50 ms, and so does cutting what it tells."""
 
+SLICE_CELLS = 1_048_576
+"""What they may hold."""
+
 NOBODY: Int64s = np.empty(0, np.int64)
 
 
@@ -148,7 +151,7 @@ class ScoringPass:
         self._begin(now_ms // (self._state.scoring.bucket_seconds * 1000), bases)
         everything = sweep_rows is None
         self.events_told = False
-        for rows in _slices(np.flatnonzero(self._state.dirty[: len(self._state.roster)]), self._slice_rows):
+        for rows in self._slices(np.flatnonzero(self._state.dirty[: len(self._state.roster)])):
             self._sum(rows)
             for judgement in self._judgements:
                 self.judge.judge(judgement, rows, everything=True)
@@ -192,6 +195,9 @@ class ScoringPass:
     def _age(self, everything: bool) -> Iterator[None]:
         while not self._ageing.done:
             rows = self._rows(*self._ageing.step(self._slice_rows, everything))
+            summable = self._summable(rows)
+            if len(summable) < len(rows):
+                self._ageing.at, rows = int(rows[len(summable)]), summable
             with_events = self._state.dirty[rows]
             if len(rows):
                 self._sum(rows)
@@ -254,8 +260,8 @@ class ScoringPass:
         rows, self._freeable = self._freeable[:limit], self._freeable[limit:]
         if not len(rows):
             return NOBODY
-        held = np.unique(self._state.counts.of_rows(np.sort(rows)).rows)
-        rows = rows[~np.isin(rows, held) & ~np.isin(rows, self._state.rules.held_rows())]
+        rows = rows[~self._state.counts.rows_held(0, len(self._state.roster))[rows]]
+        rows = rows[~np.isin(rows, self._state.rules.held_rows())]
         rows = rows[[row not in self._state.traits for row in rows.tolist()]]
         rows = rows[~self._has_others(rows)[rows]]
         self._excluded = self._excluded[: min(len(self._excluded), int(rows.min()) if len(rows) else 1 << 62)]
@@ -324,28 +330,31 @@ class ScoringPass:
         self._sweeping = dict.fromkeys(self._judgements, len(state.roster)) if len(state.roster) else {}
         self.expired_before = bucket - state.scoring.retention + 1
         state.counts.expire(self.expired_before)
-        held = np.zeros(len(state.roster), np.bool_)
-        for run in state.counts.runs():
-            held[run.rows] = True
+        held = state.counts.rows_held(0, len(state.roster))
         rows = state.roster.live_rows()
         empty = rows[~held[rows]]
         empty = empty[~state.has_history(empty)]
         is_account = state.roster.kind[empty] == Kind.ACCOUNT
         self._freeable = np.concatenate([empty[~is_account], empty[is_account]])
 
+    def _slices(self, rows: Int64s) -> Iterator[Int64s]:
+        while len(rows):
+            some = self._summable(rows[: self._slice_rows])
+            yield some
+            rows = rows[len(some) :]
+
+    def _summable(self, rows: Int64s) -> Int64s:
+        """The first of some rows: as many as one step can sum, for accounts may have very many cells."""
+        return self._state.counts.step(rows, max(1, SLICE_CELLS // max(1, len(self._scorers))))
+
     def _sum(self, rows: Int64s) -> None:
         """Sum the raw scores of some rows anew."""
         state = self._state
         state.dirty[rows] = False
-        first, stop = int(rows[0]), int(rows[-1]) + 1
-        side_by_side = stop - first == len(rows)
-        cells = state.counts.of_span(first, stop) if side_by_side else state.counts.of_rows(rows)
-        view = CellView.of(cells, rows, state.roster.kind)
-        for code, _, scorer in self._scorers:
-            raw, active = scorer.score(view, self._bucket)
-            state.models[code].raw[rows] = np.where(active, raw, np.nan)
-
-
-def _slices(rows: Int64s, at_most: int) -> Iterator[Int64s]:
-    for at in range(0, len(rows), at_most):
-        yield rows[at : at + at_most]
+        for code, _, _ in self._scorers:
+            state.models[code].raw[rows] = np.nan
+        for run in state.counts.of_rows(rows).runs():
+            view = CellView.of(run, state.roster.kind, self._bucket)
+            for code, _, scorer in self._scorers:
+                raw, active = scorer.score(view)
+                state.models[code].raw[view.rows] = np.where(active, raw, np.nan)

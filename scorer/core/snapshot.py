@@ -15,7 +15,7 @@ from scorer.core.draft import Accounts, Users, pack_accounts, pack_users, unpack
 from scorer.core.events import Int64s
 from scorer.core.fold import Fold
 from scorer.core.roster import EntityKey
-from scorer.core.runs import Run
+from scorer.core.runs import Run, in_parts
 from scorer.core.standing import StandingChange
 
 Item = TypeVar("Item")
@@ -94,10 +94,8 @@ def _bodies(
         yield {"tr": some_traits}
     for part in _cut(len(rows), _HASHES // 2):
         yield {"lr": rows[part].astype("<i4").tobytes(), "lm": last_ms[part].astype("<i8").tobytes()}
-    for run in runs:
-        for part in _cut(len(run), _CELLS):
-            cells = run.part(part)
-            yield {"ck": cells.keys.astype("<i8").tobytes(), "cv": cells.values.astype("<i8").tobytes()}
+    for cells in in_parts(runs, _CELLS):
+        yield {"ck": cells.keys.astype("<i8").tobytes(), "cv": cells.values.astype("<i8").tobytes()}
     for generation, hashes in zip(("hp", "hc"), ids, strict=True):
         for part in _cut(len(hashes), _HASHES):
             yield {generation: hashes[part].astype("<u8").tobytes()}

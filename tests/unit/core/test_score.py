@@ -41,9 +41,13 @@ def raws(of: Model, *entities: Cells, kind: Kind = Kind.USER, batch: int = 1_000
     active: list[bool] = []
     for start in range(0, len(entities), batch):
         some = np.arange(start, min(start + batch, len(entities)))
-        found = scorer.score(CellView.of(counts.of_rows(some), some, kinds), TODAY)
-        raw += found[0].tolist()
-        active += found[1].tolist()
+        found = dict.fromkeys(some.tolist(), (0.0, False))
+        for run in counts.of_rows(some).runs():
+            view = CellView.of(run, kinds, TODAY)
+            scores = zip(*(column.tolist() for column in scorer.score(view)), strict=True)
+            found |= dict(zip(view.rows.tolist(), scores, strict=True))
+        raw += [of_row[0] for of_row in found.values()]
+        active += [of_row[1] for of_row in found.values()]
     return raw, active
 
 
