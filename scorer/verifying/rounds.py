@@ -17,8 +17,8 @@ from scorer.verifying.reach import Reach, read_since_ms
 from scorer.verifying.reading import Reading
 from scorer.verifying.sample import Chosen, Entity, Sample
 
-_PAUSES_SECONDS = (1.0, 1.0, 2.0, 3.0, 4.0, 5.0)
-"""Before each round, the last before all that follow; a worker that is far behind publishes every 5 s."""
+_PAUSES_SECONDS = (1.0, 1.0, 2.0, 4.0)
+"""Before each round, the last before all that follow. Together more than the 5 s that lie at most between publishes."""
 
 SETTLING_SECONDS = 90.0
 """At rest every score is the exact one within a minute."""

@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import pytest
 from prometheus_client import Metric
@@ -145,6 +146,20 @@ def test_figures_are_true(site: Deployment) -> None:
     assert worker.terminate() == 0
 
 
+def benchmarks_in_redis(site: Deployment) -> dict[tuple[str, ...], float | None]:
+    """By kind, model and peer group."""
+    found: dict[tuple[str, ...], float | None] = {}
+    for key, benchmark in site.documents("benchmark").items():
+        model, kind, peers = key.split(":")[2:]
+        found[kind, model, peers] = benchmark["raw"]
+    return found
+
+
+def benchmarks_shown(figures: Figures) -> dict[tuple[str, ...], float | None]:
+    shown = labelled(figures, "scorer_benchmark_raw")
+    return {at: None if math.isnan(raw) else raw for at, raw in shown.items()}
+
+
 def assert_true(site: Deployment, figures: Figures) -> None:
     outcomes: Counter[str] = Counter()
     for outcome, count in site.oracle.outcomes.items():
@@ -168,14 +183,9 @@ def assert_true(site: Deployment, figures: Figures) -> None:
         total = figures.get(("scorer_score_distribution_sum", (("kind", kind), ("model", model))), 0)
         assert math.isclose(total, sum(scores), rel_tol=1e-9)
 
-    benchmarks: dict[tuple[str, ...], float | None] = {
-        (kind, model, peers): benchmark["raw"]
-        for key, benchmark in site.documents("benchmark").items()
-        for model, kind, peers in [key.split(":")[2:]]
-    }
-    shown = labelled(figures, "scorer_benchmark_raw")
-    assert shown.keys() == benchmarks.keys() and None in benchmarks.values()
-    assert {at: None if math.isnan(raw) else raw for at, raw in shown.items()} == benchmarks
+    benchmarks = benchmarks_in_redis(site)
+    assert None in benchmarks.values()
+    assert benchmarks_shown(figures) == benchmarks
     assert 0 < figures["scorer_benchmark_age_seconds", ()] < 120
 
     assert figures["scorer_ready", ()] == 1
@@ -207,3 +217,81 @@ def test_what_a_restart_brings_back_is_counted_as_recovered(site: Deployment) ->
     assert figures["scorer_recovery_events_total", ()] == counted == site.oracle.outcomes["counted"]
     assert labelled(figures, "scorer_events_total")["counted",] == 0
     assert worker.terminate() == 0
+
+
+WATCHED = """
+version: 1
+bucket: 1d
+events: {opened: {}, ticket: {}}
+segments: [plan]
+models:
+  points:
+    kinds: [user]
+    weights: {opened: 1, ticket: -4}
+    curve: {shape: none}
+    bands: {few: 0, many: 5}
+    margin: 0
+  ranked: {weights: {opened: 1}, benchmark: {peers: [plan], min_population: 1}}
+alerts:
+  lost: {model: points, kind: user, when: {crossed_below: 5}}
+  never: {model: points, kind: user, when: {crossed_above: 1000}}
+"""
+
+
+def test_moves_between_bands_alerts_and_traits_are_counted(
+    kafka: KafkaServer, redis_server: RedisServer, namespace: str, tmp_path: Path
+) -> None:
+    with deployment(kafka.bootstrap, redis_server.url, namespace, tmp_path, scoring_text=WATCHED) as site:
+        worker = site.running()
+        users = [(f"u{number}", f"acme{number % 3}") for number in range(9)]
+
+        def moved(before: str, after: str) -> float:
+            labels = (("from", before), ("model", "points"), ("to", after))
+            return worker.metrics()["scorer_band_transitions_total", labels]
+
+        def produce(kind: str, times: int) -> None:
+            made = [event(user, account, kind, NOW_MS) for user, account in users for _ in range(times)]
+            asyncio.run(site.append(made, remembered=False))
+
+        def until(raw: float) -> None:
+            def there() -> bool:
+                return [each["raw"] for each in site.documents("score:points").values()] == [raw] * len(users)
+
+            wait_until(there, lambda: str(site.documents("score:points")))
+
+        assert moved("many", "few") == moved("few", "inactive") == 0
+        traits = [
+            Record(
+                f"acme{n}",
+                json.dumps({"type": "account", "account_id": f"acme{n}", "traits": {"plan": f"p{n}"}}).encode(),
+            )
+            for n in range(2)
+        ]
+        asyncio.run(site.append(traits, remembered=False))
+        produce("opened", 6)
+        until(6.0)
+        assert moved("few", "many") == 0  # a first score is no move
+        produce("ticket", 1)
+        until(2.0)
+        produce("opened", 4)
+        until(6.0)
+        wait_until(lambda: site.store.xlen(f"{site.namespace}:alerts") == 18, "alerts")
+        stream = cast(list[tuple[str, dict[str, str]]], site.store.xrange(f"{site.namespace}:alerts"))
+        sent = Counter((fields["rule"], fields["state"]) for _, fields in stream)
+        assert sent == {("lost", "fired"): 9, ("lost", "resolved"): 9}
+
+        def told() -> bool:
+            return moved("many", "few") == moved("few", "many") == 9
+
+        wait_until(told, lambda: f"{moved('many', 'few')} {moved('few', 'many')}")
+        figures = worker.metrics()
+        shown = labelled(figures, "scorer_alerts_total")
+        assert shown == {("lost", "fired"): 9, ("lost", "resolved"): 9, ("never", "fired"): 0, ("never", "resolved"): 0}
+        assert sum(labelled(figures, "scorer_band_transitions_total").values()) == 18
+        assert labelled(figures, "scorer_events_total")["trait",] == len(traits)
+        wait_until(
+            lambda: benchmarks_shown(worker.metrics()) == benchmarks_in_redis(site),
+            lambda: f"{benchmarks_shown(worker.metrics())} {benchmarks_in_redis(site)}",
+        )
+        assert {peers for _, _, peers in benchmarks_in_redis(site)} == {"all", "plan=p0", "plan=p1"}
+        assert worker.terminate() == 0

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.commands import Outcome, run
-from tests.deployment import DAY_MS, NOW, NOW_MS, SCORING, Deployment, deployment, event, events
+from tests.deployment import DAY_MS, NOW, NOW_MS, SCORING, Deployment, Record, deployment, event, events
 from tests.oracle_input import partition_of
 from tests.servers import KafkaServer, RedisServer
 from tests.stream_worker import delete_records, producer
@@ -235,6 +235,45 @@ def test_with_the_event_clock_the_workers_say_what_now_is(site: Deployment) -> N
     site.produce([*events(12, 600), event("ann", "acme", "opened", NOW_MS + 9 * DAY_MS)])
     site.running()
     wait_until(lambda: report(verify(site, "--json", "--sample", "1000"))["ok"], "equal scores", 60)
+
+
+PEERS = """
+version: 1
+bucket: 1d
+events: {opened: {}, created: {}, shared: {}, ticket: {}}
+segments: [plan]
+models:
+  use:
+    weights: {opened: 1, created: 8, shared: 2.5}
+    benchmark: {peers: [plan], min_population: 3}
+    curve: {shape: exponential, steepness: auto}
+"""
+
+
+def test_peer_groups_with_an_automatic_steepness_and_a_margin(
+    kafka: KafkaServer, redis_server: RedisServer, namespace: str, tmp_path: Path
+) -> None:
+    with deployment(kafka.bootstrap, redis_server.url, namespace, tmp_path, scoring_text=PEERS) as site:
+        made = events(15, 1500, accounts=20)
+        accounts = sorted({json.loads(record.value).get("account_id", "") for record in made} - {""})
+        plans = [
+            Record(name, json.dumps({"type": "account", "account_id": name, "traits": {"plan": plan}}).encode())
+            for name, plan in zip(accounts, ["pro", "free", "pro/2"] * len(accounts), strict=False)
+        ]
+        unused = Record("unused", b'{"type": "account", "account_id": "unused", "traits": {"plan": "pro"}}')
+        asyncio.run(site.append([*plans, unused, *made], remembered=False))
+        site.running()
+        wait_until(lambda: len(site.documents("benchmark")) == 8, lambda: str(site.documents("benchmark")))
+        found = report(verify(site, "--json", "--sample", "1000"))
+        assert (found["differences"], found["unknown_steepness"], found["notes"]) == ([], {}, [])
+        documents = site.documents("score:use").values()
+        assert found["compared"]["use"] >= len(documents) > 100  # who has old events only has no document
+        assert {each["state"] for each in documents} == {"scored", "inactive", "never_used"}
+        assert len({each["benchmark"] for each in documents}) > 4
+        user = scored(site, "use", "user")[0]
+        spoil(site, "use", "user", user, score=50.5)
+        done = report(verify(site, "--json", "--sample", "1000"))
+        assert {(each["id"], each["field"]) for each in done["differences"]} >= {(user, "score")}
 
 
 def test_a_scoring_file_that_is_not_the_workers_is_bad_usage(site: Deployment) -> None:
