@@ -8,7 +8,7 @@ Rule 2: counts are integers and only ever added to, so that any order, chunking 
 Rule 3: nothing takes longer for there being more cells, but for a pass over them that its caller makes. New cells wait
         unsorted, then in young runs of the whole partition, until there are enough to be handed to the blocks of rows;
         each block has a large run and small ones. Blocks are brought in order a few at a time, by who adds and reads.
-Rule 4: expired cells are gone at once for whoever looks, and leave the memory when their block is next written anew.
+Rule 4: expired cells are gone at once for whoever looks, and leave the memory before they are an eighth of a block.
         They are those that were held at the time: an older cell that is added later stays.
 """
 

@@ -110,9 +110,11 @@ def summed_up(runs: Sequence[Run]) -> Run:
 def beside(runs: Sequence[Run]) -> Run:
     """One run of some that follow each other: each one's rows are above those before."""
     runs = [run for run in runs if len(run)]
+    if len(runs) > 1:
+        runs = [run for run in _expired_alike(runs) if len(run)]
     if len(runs) < 2:
         return runs[0] if runs else NO_RUN
-    runs = _alike([run for run in _expired_alike(runs) if len(run)])
+    runs = _alike(runs)
     starts = starts_of(np.concatenate([np.diff(run.starts) for run in runs]))
     rows = np.concatenate([run.rows for run in runs])
     places = np.concatenate([run.places for run in runs])

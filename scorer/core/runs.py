@@ -161,7 +161,8 @@ class Run:
 
     def since(self, bucket: int) -> "Run":
         """The same without the buckets before `bucket`, in constant time."""
-        return replace(self, first=bucket) if bucket > self.first and bucket << TYPE_BITS > self.low else self
+        expires = len(self) and bucket > self.first and bucket << TYPE_BITS > self.low
+        return replace(self, first=bucket) if expires else self
 
     def written_anew(self) -> "Run":
         """The same without its expired cells; they cost no memory any more."""

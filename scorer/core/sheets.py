@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from scorer.core.cells import Cells, summed
-from scorer.core.events import Int64s
 from scorer.core.joining import PIECE_CELLS, beside, joined, summed_up
 from scorer.core.runs import NO_RUN, Run
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
+    """`base` is of rows that follow each other; `over` replaces some of them, whole."""
+
     base: Run
     over: Run = NO_RUN
 
@@ -34,16 +35,9 @@ class Sheet:
         yield from self.base.cut(PIECE_CELLS)
         yield from self.over.cut(PIECE_CELLS)
 
-    def rows(self) -> Int64s:
-        """The rows that hold a cell."""
-        return np.union1d(self.base.holding(), self.over.holding()).astype(np.int64)
-
     def cells(self) -> Cells:
         """All cells."""
         if not len(self.over):
             return self.base.cells()
-        alone = self.base.rows[~np.isin(self.base.rows, self.over.rows)].astype(np.int64)
-        return summed([self.base.of_rows(alone).cells(), self.over.cells()])
-
-    def __len__(self) -> int:
-        return len(self.cells())
+        alone = self.base.rows[~np.isin(self.base.rows, self.over.rows)]
+        return summed([self.base.of_rows(alone.astype(np.int64)).cells(), self.over.cells()])

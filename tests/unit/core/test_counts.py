@@ -43,7 +43,6 @@ def read(sheet: Sheet) -> dict[Cell, int]:
             by_row[cell[0]][cell] = value
     found = {cell: value for of_row in by_row.values() for cell, value in of_row.items()}
     assert listed(sheet.cells()) == found
-    assert set(sheet.rows().tolist()) == {row for row, _, _ in found}
     return found
 
 
@@ -223,7 +222,7 @@ def test_nothing_has_no_cells() -> None:
     counts.expire(5)
     none = np.empty(0, np.int64)
     sheets = [counts.of_span(0, 9), counts.of_span(3, 3), counts.of_rows(np.array([3])), counts.of_rows(none)]
-    assert [len(counts), len(counts.all()), *map(len, sheets)] == [0] * 6
+    assert [len(counts), len(counts.all()), *(len(sheet.cells()) for sheet in sheets)] == [0] * 6
     assert not counts.rows_held(0, 9).any()
     assert counts.step(np.array([3, 5]), 1).tolist() == [3, 5]
     assert counts.step(none, 1).tolist() == []
