@@ -112,6 +112,11 @@ def events(seed: int, count: int, *, accounts: int = 12, users: int = 5, name: s
     return made
 
 
+def account_record(account: str, traits: Mapping[str, object]) -> Record:
+    """A native account record, keyed right."""
+    return Record(account, json.dumps({"type": "account", "account_id": account, "traits": traits}).encode())
+
+
 @dataclass
 class Deployment:
     """`bootstrap` and `redis_url` are real servers; all names are the namespace's own.
@@ -281,11 +286,17 @@ class Deployment:
         ]
 
     def _benchmark_differences(self, now_ms: int) -> list[str]:
+        least = {model.name: max(1, model.benchmark.min_population) for model in self.scoring.models}
         expected = {
-            f"{self.namespace}:benchmark:{model}:{kind}:all": figures
-            for (model, kind), figures in self.oracle.benchmarks(now_ms).items()
+            f"{self.namespace}:benchmark:{model}:{kind}:{group}": figures
+            for (model, kind, group), figures in self.oracle.group_benchmarks(now_ms).items()
+            if group == "all" or figures.population >= least[model]  # a smaller one has none of its own
         }
-        shown = {key: (each["raw"], each["population"]) for key, each in self.documents("benchmark").items()}
+        shown = {
+            key: (each["raw"], each["population"])
+            for key, each in self.documents("benchmark").items()
+            if each["raw"] is not None or key in expected  # a group that became too small
+        }
         raws, populations = ({key: found[at] for key, found in expected.items()} for at in (0, 1))
         return [
             *_number_differences("benchmark", raws, {key: found[0] for key, found in shown.items()}),

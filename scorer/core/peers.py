@@ -6,7 +6,7 @@ Rule 2: a user is in its account's group; a user without an account in `all`.
 Rule 3: who is in a group is in its parents too: the group without the last trait, in the end `all`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import numpy as np
@@ -21,22 +21,14 @@ ALL = 0
 """The code of `all`."""
 
 
-def group_path(peers: tuple[str, ...], traits: Mapping[str, str]) -> list[str]:
-    """The groups of an account with these traits, from `all` to its own.
+def group_name(peers: Sequence[str], values: Sequence[str]) -> str:
+    """The name of the group with these values of the first traits of `peers`.
 
-    >>> group_path(("plan", "region"), {"plan": "pro", "region": "eu/west"})
-    ['all', 'plan=pro', 'plan=pro,region=eu%2Fwest']
-    >>> group_path(("plan", "region"), {"region": "eu"})
-    ['all']
+    >>> group_name(("plan", "region"), ("pro", "eu/west")), group_name(("plan", "region"), ())
+    ('plan=pro,region=eu%2Fwest', 'all')
     """
-    path, parts = [EVERYONE], []
-    for name in peers:
-        value = traits.get(name)
-        if value is None:
-            break
-        parts.append(f"{quote(name, safe='')}={quote(value, safe='')}")
-        path.append(",".join(parts))
-    return path
+    pairs = zip(peers, values, strict=False)
+    return ",".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs) or EVERYONE
 
 
 class PeerGroups:
@@ -52,7 +44,7 @@ class PeerGroups:
         self.parents = [-1]
         self._traits = traits
         self._roster = roster
-        self._codes = {EVERYONE: ALL}
+        self._codes: dict[tuple[str, ...], int] = {(): ALL}
         self._code: Int64s = np.zeros(0, np.int64)  # by account row, as of the revision of its traits in _seen
         self._seen: Int64s = np.zeros(0, np.int64)
 
@@ -67,20 +59,32 @@ class PeerGroups:
         known = np.flatnonzero((account >= 0) & (account < len(revision)))
         account = account[known]
         self._fit(len(revision))
-        stale = account[self._seen[account] != revision[account]]
-        for row in np.unique(stale).tolist():
-            self._code[row] = self._code_of(self._traits.of(row))
-            self._seen[row] = revision[row]
+        stale = np.unique(account[self._seen[account] != revision[account]])
+        if len(stale):
+            self._code[stale] = [self._code_of(self._values(row)) for row in stale.tolist()]
+            self._seen[stale] = revision[stale]
         codes[known] = self._code[account]
         return codes
 
-    def _code_of(self, traits: Mapping[str, str]) -> int:
-        code = ALL
-        for name in group_path(self.peers, traits)[1:]:
-            parent, code = code, self._codes.setdefault(name, len(self.names))
-            if code == len(self.names):
-                self.names.append(name)
-                self.parents.append(parent)
+    def _values(self, row: int) -> tuple[str, ...]:
+        """What an account has of the traits, up to the first one that it lacks."""
+        traits = self._traits.of(row)
+        values: list[str] = []
+        for name in self.peers:
+            value = traits.get(name)
+            if value is None:
+                break
+            values.append(value)
+        return tuple(values)
+
+    def _code_of(self, values: tuple[str, ...]) -> int:
+        """The code of the group with these values, its parents' codes given out before it."""
+        code = self._codes.get(values)
+        if code is None:
+            parent = self._code_of(values[:-1])
+            code = self._codes[values] = len(self.names)
+            self.names.append(group_name(self.peers, values))
+            self.parents.append(parent)
         return code
 
     def _fit(self, rows: int) -> None:

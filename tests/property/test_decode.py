@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorer.core.decode import decode, timestamps, values
+from scorer.core.decode.account_record import CheckedTraits
 from scorer.core.decode.faults import Fault
 from scorer.core.decode.native_record import CheckedRecord, read_record
 from scorer.core.events import EventColumns, Reason, Reject
@@ -73,6 +74,28 @@ def good_records(draw: st.DrawFn) -> tuple[dict[str, Any], CheckedRecord]:
     return kept, CheckedRecord(event, user_id, account_id, event_id or "", ts_ms, micro)
 
 
+scalars = st.none() | st.booleans() | st.text(max_size=12) | st.integers(-(2**63), 2**64 - 1) | st.floats()
+
+
+def trait_text(value: Any) -> str | None:
+    """A trait's value as text, by the words of the design."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    exact = Decimal(repr(value))
+    whole = exact == exact.to_integral_value() and abs(exact) < 2**64
+    return str(int(exact)) if whole else json.dumps(value)
+
+
+trait_names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=16).filter(
+    lambda name: not any(map(is_control, name))
+)
+trait_values = scalars.filter(lambda value: not isinstance(value, float) or math.isfinite(value))
+account_records = st.tuples(ids, st.dictionaries(trait_names, trait_values, max_size=5)).map(
+    lambda told: {"type": "account", "account_id": told[0], "traits": told[1]}
+)
+
 anything = st.recursive(
     st.none()
     | st.booleans()
@@ -95,12 +118,17 @@ def encoded(fields: dict[str, Any], encoding: str) -> bytes:
 
 @st.composite
 def any_records(draw: st.DrawFn) -> bytes | None:
-    """Good ones, ones with a field of anything, ones with broken bytes, and noise."""
-    kind = draw(st.sampled_from(["good", "good", "odd field", "broken", "noise", "none"]))
+    """Good events and account records, ones with a field of anything, ones with broken bytes, and noise."""
+    kind = draw(st.sampled_from(["good", "good", "odd field", "broken", "noise", "none", "account", "odd account"]))
     if kind == "none":
         return None
     if kind == "noise":
         return draw(st.binary(max_size=40))
+    if kind.endswith("account"):
+        told = draw(account_records)
+        if kind.startswith("odd"):
+            told |= draw(st.dictionaries(st.sampled_from(["account_id", "traits", "event", "type", "ts"]), anything))
+        return encoded(told, draw(encodings))
     fields = dict(draw(good_records())[0])
     if kind == "odd field":
         name = draw(st.sampled_from(["event", "user_id", "account_id", "event_id", "ts", "value", "extra", "type"]))
@@ -139,6 +167,9 @@ def test_a_chunk_equals_its_records_read_one_by_one(records: list[bytes | None])
     columns, rejects = decode(records)
     outcomes = dict(enumerate(map(read_record, records)))
     assert rows(columns) == {row: found for row, found in outcomes.items() if isinstance(found, CheckedRecord)}
+    told = {record.index: CheckedTraits(record.account_id, record.traits) for record in columns.traits}
+    assert told == {row: found for row, found in outcomes.items() if isinstance(found, CheckedTraits)}
+    assert list(told) == sorted(told)
     assert rejects == [Reject(row, *found) for row, found in outcomes.items() if isinstance(found, Fault)]
     assert {reject.reason for reject in rejects} <= REASONS_OF_A_RECORD
     for reject in rejects:
@@ -153,6 +184,19 @@ def test_good_records_become_what_was_written(written: list[tuple[tuple[dict[str
     columns, rejects = decode([encoded(fields, encoding) for (fields, _), encoding in written])
     assert rejects == []
     assert list(rows(columns).values()) == [expected for (_, expected), _ in written]
+
+
+@given(account_records, encodings)
+@settings(deadline=None)
+def test_good_account_records_become_what_was_written(told: dict[str, Any], encoding: str) -> None:
+    columns, rejects = decode([encoded(told, encoding)])
+    assert (rejects, len(columns)) == ([], 0)
+    (record,) = columns.traits
+    assert record.account_id == told["account_id"]
+    assert record.traits.keys() == told["traits"].keys()
+    for name, value in told["traits"].items():
+        text = record.traits[name]
+        assert text == trait_text(value) or (isinstance(value, float) and float(text or "nan") == value)
 
 
 @given(good_records())

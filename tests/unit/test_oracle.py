@@ -417,3 +417,94 @@ def test_compare_names_every_difference_and_nothing_else() -> None:
         "m:user:w: score is 1.0, expected None",
     ]
     assert not any("band is" in difference for difference in compare(results, bad, gone=gone, without_bands=["m"]))
+
+
+# Traits and peer groups
+
+
+def traits(account: str, **told: object) -> dict[str, object]:
+    return {"type": "account", "account_id": account, "traits": told}
+
+
+def tell(recount: Oracle, *records: Mapping[str, object], now_ms: int = NOW_MS) -> Oracle:
+    for record in records:
+        assert recount.feed(record, NOW_MS, now_ms=now_ms) == "trait"
+    return recount
+
+
+def by_plan(percentile: float = 90.0, initial: float | None = None) -> Oracle:
+    rule = BenchmarkRule(percentile, 2, initial, ("plan", "region"))
+    return oracle(model({"act": 1}, kinds=(Kind.USER, Kind.ACCOUNT), curve=Curve(Shape.LINEAR), benchmark=rule))
+
+
+def test_traits_are_merged_by_name_and_taken_away_by_null() -> None:
+    recount = tell(oracle(model({"act": 1})), traits("a", plan="pro", licenses=50.0, trial=False), traits("b", x=1))
+    tell(recount, traits("a", plan=None, licenses=50), traits("b", x=None))
+    assert recount.traits == {"a": {"licenses": "50", "trial": "false"}}
+
+
+def test_what_can_be_no_trait_is_a_dead_letter() -> None:
+    recount = oracle(model({"act": 1}))
+    bad: list[tuple[dict[str, object], str]] = [
+        (traits("a", x=[1]), "bad_type"),
+        (traits("a", x="x" * 257), "bad_value"),
+        (traits("a", **{"": 1}), "bad_value"),
+        (traits("a", **{f"t{n}": n for n in range(65)}), "bad_value"),
+        ({"type": "account", "account_id": "a"}, "missing_field"),
+        ({"type": "account", "account_id": "a", "traits": "pro"}, "bad_type"),
+    ]
+    for record, reason in bad:
+        assert recount.feed(record, NOW_MS) == f"dead_letter:{reason}"
+    tell(recount, traits("a", **{f"t{n}": n for n in range(64)}))
+    assert recount.feed(traits("a", one="more"), NOW_MS) == "dead_letter:bad_value"
+    assert len(recount.traits["a"]) == 64
+
+
+def test_a_group_that_is_too_small_has_its_parents_benchmark() -> None:
+    recount = by_plan(percentile=100.0)
+    tell(recount, traits("a", plan="pro", region="eu"), traits("b", plan="pro", region="us"), traits("c", region="eu"))
+    for account, amount in (("a", 2), ("b", 4), ("c", 8)):
+        fed(recount, event("act", amount, account_id=account))
+    yardsticks = recount.group_benchmarks(NOW_MS)
+    accounts = {group: found[:2] for (_, kind, group), found in yardsticks.items() if kind == "account"}
+    assert accounts == {
+        "all": (8.0, 3),
+        "plan=pro": (4.0, 2),
+        "plan=pro,region=eu": (4.0, 1),
+        "plan=pro,region=us": (4.0, 1),
+    }
+    assert recount.benchmarks(NOW_MS)["points", "account"] == (8.0, 3)
+    benchmarks = {name: result(recount, name, "account").benchmark for name in "abc"}
+    assert benchmarks == {"a": 4.0, "b": 4.0, "c": 8.0}
+    assert result(recount, "a/u").benchmark == 4.0  # a user is in its account's group
+    assert result(recount, "b/u").score == 100.0
+
+
+def test_with_too_few_everywhere_it_is_the_files() -> None:
+    recount = fed(tell(by_plan(initial=10.0), traits("a", plan="pro")), event("act", 5, account_id="a"))
+    assert result(recount, "a", "account").score == 50.5
+
+
+def test_an_account_known_only_by_its_traits_was_never_used() -> None:
+    recount = tell(by_plan(initial=10.0), traits("a", plan="pro"))
+    assert result(recount, "a", "account") == Result(None, 0.0, None, "never_used", 10.0)
+    fed(recount, event("act", days_ago=20, account_id="a"))
+    assert result(recount, "a", "account").state == "scored"
+    later = NOW_MS + 20 * DAY_MS
+    assert result(recount, "a", "account", later).state == "inactive"
+    assert ("points", "user", "a/u") in recount.gone(later)
+
+
+def test_traits_that_come_to_an_account_of_old_events_leave_open_whether_it_was_forgotten() -> None:
+    recount = fed(by_plan(initial=10.0), event("act", account_id="a"))
+    later = NOW_MS + 40 * DAY_MS
+    tell(recount, traits("a", plan="pro"), now_ms=later)
+    assert ("points", "account", "a") not in recount.results(later)
+    documents = {"scorer:score:points:account:a": {"state": "never_used", "score": None}}
+    assert compare(recount.results(later), documents, gone=recount.gone(later)) == []
+
+
+def test_an_account_that_lost_all_its_traits_is_gone() -> None:
+    recount = tell(by_plan(), traits("a", plan="pro"), traits("a", plan=None))
+    assert recount.results(NOW_MS) == {}
+    assert recount.gone(NOW_MS) == {("points", "account", "a")}
