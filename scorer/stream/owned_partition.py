@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from scorer.core.events import Reject
 from scorer.core.journal.owner import Owner
 from scorer.core.journal.steps import Steps
 from scorer.core.partition import PartitionState
+from scorer.stream.arrears import Arrears
 from scorer.stream.dead_letters import DeadLetter
 from scorer.stream.ports import Chunk, Flow
 from scorer.stream.rejection_log import RejectionLog
@@ -67,7 +69,7 @@ class OwnedPartition:
         self.token = -1
         self.caught_up = False
         self._steps = StepPerformer(partition, place, flow, self._restoring)
-        self._behind_until_ms: int | None = None
+        self._arrears = Arrears()
         self._lock = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._room = asyncio.Event()
@@ -157,6 +159,7 @@ class OwnedPartition:
             place.scores.adopt(self.partition, state.redis_through, state.redis_id)
         self._beat(state)
         self.phase = "running"
+        self._arrears.begin_anew()
         self.token = self._flow.release(self.partition, state.position or 0)
         _log.info("partition %s stands at offset %s", self.partition, state.position)
         return True
@@ -218,7 +221,7 @@ class OwnedPartition:
         self._place.clock.saw_event(state.event_ms)
         if len(chunk.timestamps_ms):
             self._times.append(chunk.timestamps_ms)
-            self._behind_until_ms = int(chunk.timestamps_ms[-1])
+            self._arrears.processed(int(chunk.timestamps_ms[-1]))
         if state.draft.size > FLUSH_AT_BYTES or self._just_caught_up():
             self._wanted.set()
 
@@ -256,10 +259,12 @@ class OwnedPartition:
         return max(0, end - state.position)
 
     def behind_seconds(self) -> float:
-        """Now minus the broker timestamp of the last record processed; 0 at the log's end."""
-        if self.lag() == 0 or self._behind_until_ms is None:
-            return 0.0
-        return max(0.0, (self._place.clock.wall_ms() - self._behind_until_ms) / 1000)
+        """Now minus the broker timestamp of the last record processed; 0 at the log's end, or while it is unknown."""
+        behind = self._arrears_seconds()
+        return behind if isfinite(behind) else 0.0
+
+    def _arrears_seconds(self) -> float:
+        return 0.0 if self.lag() == 0 else self._arrears.seconds(time.monotonic(), self._place.clock.wall_ms())
 
     # ---- scores and the journal
 
@@ -285,6 +290,7 @@ class OwnedPartition:
         at_end = self.lag() == 0
         if at_end:
             self._at_end = time.monotonic()
+            self._arrears.at_end(self._at_end)
         began = time.perf_counter()
         if score:
             await self._score(state)
@@ -329,9 +335,7 @@ class OwnedPartition:
 
     def _rules_pause(self) -> bool:
         """While far behind, or while nobody knows how far, scores aren't what they will be in a moment."""
-        if self.lag() == 0:
-            return False
-        return self._behind_until_ms is None or self.behind_seconds() > ALERTS_WITHIN_SECONDS
+        return self._arrears_seconds() > ALERTS_WITHIN_SECONDS
 
     def _sweep_rows(self, state: PartitionState) -> int | None:
         models = len(self._place.scoring.models)
