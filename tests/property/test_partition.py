@@ -91,7 +91,7 @@ def scorings(draw: st.DrawFn) -> Scoring:
         scored,
         draw(st.sampled_from([(), ("bot-*",), ("*%", "v")])),
         tuple(draw(rules(f"rule-{number}", model)) for number, model in enumerate(watched)),
-        draw(st.sampled_from(HISTORIES)),
+        history=draw(st.sampled_from(HISTORIES)),
     )
 
 
