@@ -5,6 +5,7 @@ import pytest
 
 from scorer.core.cells import MAX_TYPES
 from scorer.core.columns import Counted
+from scorer.core.days import ClosedDays
 from scorer.core.draft import Cut, Draft, Judged, Newcomers, Piece, TraitNews, pieces
 from scorer.core.events import MAX_ID_BYTES, MAX_TRAITS, MAX_VALUE, MICRO, TraitChanges
 from scorer.core.footing import Basis, Footing
@@ -84,6 +85,19 @@ def test_a_full_rescore_fits() -> None:
     assert [cut.moved for cut in cuts] == [False] * len(cuts)
     assert {cut.position for cut in cuts} == {77}
     assert sum(len(item.change) for cut in cuts for item in cut.judged) >= 200_000
+
+
+def test_days_that_close_stand_between_the_standings_before_and_after() -> None:
+    draft = Draft()
+    days = [ClosedDays(day, day, 8, 400) for day in range(4)]
+    for item in (judged(4), days[0], judged(1), judged(2), days[1], days[2], judged(3), days[3]):
+        if isinstance(item, ClosedDays):
+            draft.add_closed(item)
+        else:
+            draft.add_judged(item)
+    cuts = draft.cuts(0)
+    assert [cut.body.get("cl") for cut in cuts] == [None, *([day, day, 8, 400] for day in range(4))]
+    assert [[len(item.change) for item in cut.judged] for cut in cuts] == [[4], [1, 2], [], [3], []]
 
 
 def test_one_huge_chunk_of_the_widest_events_fits() -> None:

@@ -153,6 +153,9 @@ def test_the_forgotten_leave_nothing_to_who_gets_their_row_or_place() -> None:
     assert at(7, told, 1, 2, 6) == [None, 8.0, None]
     assert at(8, told, 1, 2, 6) == [7.0, 8.0, 6.0]
     assert told.rows_by_place().tolist() == [1, 2, 6]
+    told.forget(np.array([2]))
+    close(told, 9, {3: (1.0, INACTIVE_CODE)})
+    assert (told.rows_by_place().tolist(), held(told, 3)) == ([1, 3, 6], [False])
 
 
 def test_a_row_of_the_other_kind_has_no_history() -> None:
@@ -162,23 +165,25 @@ def test_a_row_of_the_other_kind_has_no_history() -> None:
     assert list(told.rows_by_place()) == []
 
 
-def test_a_snapshot_brings_back_everything() -> None:
+@pytest.mark.parametrize("part_bytes", [20, 700_000])
+def test_a_snapshot_brings_back_everything(part_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scorer.core.history_parts.PART_BYTES", part_bytes)
     told = history()
     close(told, 6, {row: (row + 0.5, 1) for row in range(6)})
     close(told, range(7, 9), {row: (row + 1.5, 2) for row in range(9)}, OTHER)
     close(told, 9, dict.fromkeys((0, 1, 8), (1.0, INACTIVE_CODE)))
-    told.forget(np.array([2, 4]))
+    told.forget(np.array([2, 7]))
     again = loaded(told)
     for row in range(10):
         for model in (MODEL, OTHER):
             assert list(again.of(model, row)) == list(told.of(model, row))
     assert held(again, *range(10)) == held(told, *range(10))
     for made in (told, again):
-        close(made, 10, {2: (4.5, 0), 9: (5.5, 0), 4: (6.5, 0)})
+        close(made, 10, {2: (4.5, 0), 9: (5.5, 0), 7: (6.5, 0)})
         made.expire(7)
         made.keep_models([MODEL])
         assert held(made, 0, 2, 9, 8) == [False, True, True, False]
-        assert sorted(made.rows_by_place().tolist()) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+        assert sorted(made.rows_by_place().tolist()) == list(range(10))
 
 
 def test_who_is_forgotten_after_the_cut_may_be_missing_and_nobody_else() -> None:
