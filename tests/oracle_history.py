@@ -30,7 +30,7 @@ class NaiveHistory:
         self.differences: list[str] = []
 
     def reach(self, today: int) -> None:
-        """It is this day now. It doesn't go back: who takes over tells last documents before the clock is read."""
+        """It is this day now, or later: who takes over tells last documents again before it sees the clock."""
         today = today if self.today is None else max(today, self.today)
         for day in range(today if self.today is None else self.today, today):
             for key, told in self.told.items():

@@ -90,14 +90,14 @@ def test_a_full_rescore_fits() -> None:
 def test_days_that_close_stand_between_the_standings_before_and_after() -> None:
     draft = Draft()
     days = [ClosedDays(day, day, 8, 400) for day in range(4)]
-    for item in (days[0], judged(1), judged(2), days[1], days[2], judged(3), days[3]):
+    for item in (judged(4), days[0], judged(1), judged(2), days[1], days[2], judged(3), days[3]):
         if isinstance(item, ClosedDays):
             draft.add_closed(item)
         else:
             draft.add_judged(item)
     cuts = draft.cuts(0)
-    assert [cut.body["cl"] for cut in cuts] == [[day, day, 8, 400] for day in range(4)]
-    assert [[len(item.change) for item in cut.judged] for cut in cuts] == [[1, 2], [], [3], []]
+    assert [cut.body.get("cl") for cut in cuts] == [None, *([day, day, 8, 400] for day in range(4))]
+    assert [[len(item.change) for item in cut.judged] for cut in cuts] == [[4], [1, 2], [], [3], []]
 
 
 def test_one_huge_chunk_of_the_widest_events_fits() -> None:
