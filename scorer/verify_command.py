@@ -108,8 +108,10 @@ async def _verify(settings: Settings, scoring: Scoring, wanted: Wanted) -> Repor
             with _progress() as progress:
                 recount = Recount(scoring, reader.partitions, sample)
                 heartbeats = Heartbeats(documents, reader.partitions, scoring.hash)
-                reading = Reading(reader, recount, Now(settings.clock, heartbeats), progress)
-                verification = await Verifier(scoring, documents, sample, reading, Benchmarks(documents, scoring)).run()
+                reading = Reading(reader, recount, Now(settings.clock, heartbeats), progress.read)
+                benchmarks = Benchmarks(documents, scoring)
+                verifier = Verifier(scoring, documents, sample, reading, benchmarks, progress.phase)
+                verification = await verifier.run()
     finally:
         documents.close()
     hints = list(causes(verification.differences, sample.tallies, reading.reach, scoring, settings.dedupe_ids))
@@ -123,21 +125,27 @@ def _sizes(scoring: Scoring, sample: int) -> dict[Kind, int]:
 
 
 class _Bar:
-    """A bar on stderr while there is much to read, if that is a terminal."""
+    """What is being done, and how far."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._task = progress.add_task("reading the input", total=None)
+        self._task = progress.add_task("", total=None)
 
-    def __call__(self, total: int, done: int) -> None:
-        self._progress.update(self._task, total=total, completed=done)
+    def phase(self, words: str) -> None:
+        self._progress.update(self._task, description=words)
+
+    def read(self, total: int, done: int) -> None:
+        if total:
+            self._progress.update(self._task, total=total, completed=done)
 
 
 @contextmanager
 def _progress() -> Iterator[_Bar]:
+    """A bar on stderr if that is a terminal; gone in the end."""
     console = errors()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, redirect_stdout=False) as progress:
+    disabled = not console.is_terminal
+    with Progress(*columns, console=console, disable=disabled, redirect_stdout=False, transient=True) as progress:
         yield _Bar(progress)
 
 
@@ -147,7 +155,8 @@ def _print(report: Report, out: Console, err: Console) -> None:
         out.print(_table(report))
         if len(found.differences) > _SHOWN:
             out.print(f"... and {len(found.differences) - _SHOWN} more: --json lists all", highlight=False)
-        out.print("It may be right all the same, if one of these is the case:", highlight=False)
+        if report.hints:
+            out.print("It may be right all the same, if one of these is the case:", highlight=False)
         for hint in report.hints:
             out.print(f"- {escape(hint)}", highlight=False, soft_wrap=True)
     for sentence in _sentences(report):

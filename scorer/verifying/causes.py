@@ -27,6 +27,7 @@ def causes(
         "isn't there" + ("" if scoring.exclude_users else " (it excludes nobody now)")
     )
     yield "with a window made longer, events that came too late for the shorter one aren't there"
+    yield "a model that was changed keeps its old scores until its first benchmark is in force"
     repeats = sum(tallies[entity].repeats for entity in differing)
     if repeats:
         yield (

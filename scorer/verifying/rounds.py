@@ -6,6 +6,7 @@ right if it holds everything that was read some time before it was asked for, an
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scorer.core.model import Kind, Model, Scoring
@@ -46,21 +47,28 @@ class Verification:
 
 @dataclass
 class Verifier:
-    """One verification of a sample by a scoring file. Its methods raise BrokerError, RedisUnusable, OtherScoring."""
+    """One verification of a sample by a scoring file; `on_phase` is told in words what is being done.
+
+    Its methods raise BrokerError, RedisUnusable, OtherScoring.
+    """
 
     scoring: Scoring
     documents: Documents
     sample: Sample
     reading: Reading
     benchmarks: Benchmarks
+    on_phase: Callable[[str], None]
 
     async def run(self) -> Verification:
         found = Verification()
+        self.on_phase("asking Redis who has a score")
         self._draw()
         now = self.reading.now
         await self.reading.begin(self._partitions(), read_since_ms(self.scoring, now.now_ms()))
+        self.on_phase("reading the input")
         await self.reading.on(settling=True)
         self.sample.close()
+        self.on_phase("waiting for the workers")
         found.notes += await now.heartbeats.caught_up(self.reading.reach, self.benchmarks.look)
         pairs = self._pairs(found)
         for model, _ in pairs:
@@ -119,6 +127,7 @@ class Verifier:
 
     async def _compare_until_settled(self, pairs: list[Pair]) -> dict[Pair, list[Difference]]:
         """What still differs when it can't settle any more."""
+        self.on_phase("comparing")
         began = time.monotonic()
         number = 0
         while True:
@@ -133,6 +142,7 @@ class Verifier:
             patient = may_settle and time.monotonic() - began < SETTLING_SECONDS
             if not pairs or (number >= len(_PAUSES_SECONDS) and not patient):
                 return differing
+            self.on_phase(f"{len(pairs)} scores differ so far, comparing again")
 
     def _documents_of(self, pairs: list[Pair]) -> dict[Pair, Document | None]:
         found: dict[Pair, Document | None] = {}

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from scorer.embedded.broker import EmbeddedBroker
+from scorer.embedded.redis_server import EmbeddedRedis
+from scorer.verifying.documents import Documents
+from scorer.verifying.heartbeats import Heartbeats
 from tests.commands import Outcome, run
 from tests.deployment import DAY_MS, NOW, NOW_MS, SCORING, Deployment, Record, deployment, event, events
 from tests.oracle_input import partition_of
@@ -294,6 +299,52 @@ def test_without_a_worker_what_it_left_is_verified_and_said_so(site: Deployment)
     done = verify(site, "--sample", "20")
     assert done.status == 0, done
     assert "no worker has been heard of since" in done.stderr and "all equal" in done.stdout
+
+
+def test_the_embedded_pair_is_verified_too(
+    tansu: EmbeddedBroker, valkey: EmbeddedRedis, namespace: str, tmp_path: Path
+) -> None:
+    with deployment(tansu.bootstrap, valkey.url, namespace, tmp_path, partitions=2, idempotent=False) as site:
+        site.produce(events(16, 800))
+        site.running()
+        site.until_scored()
+        site.produce(events(17, 200, name="later"))
+        found = report(verify(site, "--json", "--sample", "1000"))
+        assert found["ok"] is True and found["records"] == 1000
+        spoil(site, "counts", "account", scored(site, "counts", "account")[0], raw=7.0)
+        assert verify(site, "--sample", "1000").status == 1
+
+
+def test_a_worker_that_catches_up_is_waited_for_and_one_that_is_silent_is_named(redis_server: RedisServer) -> None:
+    store = redis.Redis.from_url(redis_server.url)
+    documents = Documents(redis_server.url, "ns")
+    heartbeats = Heartbeats(documents, 3, "5c0e")
+
+    def beat(partition: int, number: int, behind_seconds: float) -> None:
+        said = {"at": 1e9 + number, "as_of": 7.25, "behind_seconds": behind_seconds, "owner": "w", "scoring": "5c0e"}
+        store.set(f"ns:partition:{partition}", json.dumps(said))
+
+    async def worker() -> None:
+        for number, behind in enumerate([40.0, 30.0, 20.0, 10.0, 0.3, 0.0]):
+            beat(0, number, behind)
+            await asyncio.sleep(0.4)
+
+    async def scenario() -> list[str]:
+        catching_up = asyncio.create_task(worker())
+        said = await heartbeats.caught_up([0, 1, 2], lambda: None)
+        await catching_up
+        return said
+
+    try:
+        beat(1, 0, 0.0)
+        assert asyncio.run(scenario()) == [
+            "partition 1: no worker has been heard of since 2001-09-09 01:46:40 UTC",
+            "partition 2: no worker has ever written a heartbeat",
+        ]
+        assert heartbeats.newest_event_ms() == 7250
+    finally:
+        documents.close()
+        store.close()
 
 
 def test_nothing_to_compare_is_a_failure(site: Deployment) -> None:
