@@ -9,7 +9,7 @@ BLOCK_CELLS = 262_144
 _RATIO = 4
 _TOUCHED = 4
 _MOST_RUNS = 8
-_MOST_EXPIRED = 8  # one part in so many
+_MOST_EXPIRED, _SOME_EXPIRED = 8, 32  # one part in so many
 
 
 @dataclass(slots=True)
@@ -23,15 +23,17 @@ class Block:
     """Whether it stands in the queue of those that are to be tidied up."""
     read_soon: bool = False
     """Whether all of it is about to be read."""
+    its_turn: bool = False
+    """Whether it lets go of what has expired though it's little: all blocks on the same day would be much."""
 
     def runs(self) -> list[Run]:
         return [self.large, *self.small]
 
-    def expire(self, first_bucket: int) -> None:
+    def expire(self, first_bucket: int, its_turn: bool) -> None:
         """Let the cells of buckets before `first_bucket` go. Who does is about to read the others."""
         self.large = self.large.since(first_bucket)
         self.small = [run.since(first_bucket) for run in self.small]
-        self.read_soon = True
+        self.read_soon, self.its_turn = True, its_turn
 
     @property
     def untidy(self) -> bool:
@@ -46,16 +48,18 @@ class Block:
         then that costs less than to put them together beside it. Expired cells stay until they are an eighth.
         """
         written = 0
+        expired = len(self.large) - self.large.shown()
+        if expired * (_SOME_EXPIRED if self.its_turn else _MOST_EXPIRED) > len(self.large):
+            self.large = self.large.written_anew()
+            written = len(self.large)
         behind, touched = sum(map(len, self.small)), sum(len(run.rows) for run in self.small)
         if behind * _RATIO > len(self.large) or (self.read_soon and touched * _TOUCHED > len(self.large.rows)):
             self.large, self.small = joined(self.large, summed_up(self.small)), []
-            written = len(self.large)
-        elif len(self.small) >= _MOST_RUNS:
-            self.small, written = [summed_up(self.small)], behind
-        if (len(self.large) - self.large.shown()) * _MOST_EXPIRED > len(self.large):
-            self.large = self.large.written_anew()
             written += len(self.large)
-        self.read_soon = False
+        elif len(self.small) >= _MOST_RUNS:
+            self.small = [summed_up(self.small)]
+            written += behind
+        self.read_soon = self.its_turn = False
         return written
 
     def split(self) -> list["Block"]:

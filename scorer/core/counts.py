@@ -31,6 +31,12 @@ _RATIO = 4
 _TIDIED_PER_ADDED = 8
 """A cell is written anew about five times: more than that, and blocks are brought in order faster than they grow."""
 
+_TIDIED_PER_READ = 2 * BLOCK_CELLS
+"""More than a walk over all rows reads in a slice, for blocks are to be in order before it comes to them."""
+
+_TURNS = 4
+"""One block in so many lets go of what has expired each time."""
+
 Pick = Callable[[Run], Run]
 
 
@@ -43,6 +49,7 @@ class Counts:
         self._young: list[Run] = []
         self._blocks = [Block(0, NO_RUN)]
         self._untidy: deque[Block] = deque()
+        self._expiries = 0
 
     # ---- adding
 
@@ -104,8 +111,9 @@ class Counts:
         """Let the cells of buckets before `first_bucket` go."""
         self.settle()
         self._hand_out()  # who lets cells expire is about to read them all
-        for block in self._blocks:
-            block.expire(first_bucket)
+        self._expiries += 1
+        for place, block in enumerate(self._blocks):
+            block.expire(first_bucket, its_turn=(place + self._expiries) % _TURNS == 0)
             if block.small or block.large.has_expired:
                 self._queue(block)
 
@@ -114,7 +122,7 @@ class Counts:
     def of_span(self, first: int, stop: int) -> Sheet:
         """The cells of rows first..stop-1."""
         self.settle()
-        self._tidy(BLOCK_CELLS)
+        self._tidy(_TIDIED_PER_READ)
         blocks = self._blocks[self._at(first) : self._at(stop - 1) + 1]
 
         def pick(run: Run) -> Run:
@@ -127,7 +135,7 @@ class Counts:
         if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):
             return self.of_span(int(rows[0]), int(rows[-1]) + 1)
         self.settle()
-        self._tidy(BLOCK_CELLS)
+        self._tidy(_TIDIED_PER_READ)
         return self._sheet(((block, _picking(some)) for block, some in self._by_block(rows)), _picking(rows))
 
     def _sheet(self, picks: Iterable[tuple[Block, Pick]], of_young: Pick) -> Sheet:

@@ -1,8 +1,11 @@
-"""CPU time of the core by stage, without Kafka and Redis: python -m tests.perf.core_bench
+"""CPU time of the core, without Kafka and Redis: python -m tests.perf.core_bench [stages large]
 
-One partition's share of the job of `make bench`: 250,000 events, 25,000 users of 1,250 accounts, 12 types, 30 days.
+stages  one partition's share of the job of `make bench`, by stage: 250,000 events, 25,000 users of 1,250 accounts, 12
+        types, 30 days
+large   one partition with 1,000,000 users: `tests/perf/large_partition.py`
 """
 
+import argparse
 import gc
 import sys
 import time
@@ -16,6 +19,7 @@ from scorer.core.journal.records import Entry, Part, decode, encode
 from scorer.core.model import BenchmarkRule, Kind, Model, Scoring, Weight
 from scorer.core.partition import PartitionState
 from scorer.core.snapshot import freeze, load
+from tests.perf import large_partition
 
 EVENTS, USERS, ACCOUNTS, TYPES, CHUNK = 250_000, 25_000, 1_250, 12, 5_000
 NOW_MS = 1_795_355_044_000
@@ -75,7 +79,6 @@ class Stopwatch:
 
 def run() -> None:
     """Count, score, restore and reload one partition, and print what each stage cost."""
-    gc.set_threshold(200_000, 20, 20)
     file, watch = scoring(), Stopwatch()
     prepared = chunks(file)
     state = new_state(file)
@@ -136,5 +139,17 @@ def report(watch: Stopwatch, rows: int, cells: int, journal_bytes: int) -> None:
     print(f"reload   {cells / seconds['reload']:,.0f} cells per CPU second")
 
 
+def main() -> None:
+    sections = {"stages": run, "large": large_partition.run}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", default=[*sections], help=" ".join(sections))
+    chosen = parser.parse_args().sections
+    if unknown := set(chosen).difference(sections):
+        parser.error(f"no section {' '.join(unknown)}: there are {' '.join(sections)}")
+    gc.set_threshold(200_000, 20, 20)
+    for section in chosen:
+        sections[section]()
+
+
 if __name__ == "__main__":
-    run()
+    main()
