@@ -12,11 +12,13 @@ from scorer.core.journal.steps import (
     Publish,
     Read,
     ResolveStart,
+    SendAlerts,
     SendDeadLetters,
     Step,
     Trim,
     Trimmed,
 )
+from scorer.core.partition import PartitionState
 from tests.journal_search.setting import IDENTITY, MODEL, as_columns, make_state
 from tests.journal_search.surroundings import Surroundings
 from tests.journal_search.truth import Hole
@@ -38,9 +40,12 @@ class Crew(Surroundings):
         self.workers: list[Worker] = []
         self.member: Worker | None = None
         self.letters: set[int] = set()
+        self.acknowledged = ""
         self.snapshot_floor = self.random.choice([100, 100, 100, 1_500, NEVER])
         self.parts_a_flush = self.random.choice([1, 4, 12, 12])
         self.trims_wait_for_a_restore = self.random.random() < 0.4
+        self.rules_pause = self.random.choice([0.0, 0.0, 0.3])
+        self.passes_end_early = self.random.choice([0.0, 0.3])
 
     def hire(self) -> Worker:
         owner = self.owner_type(make_state, IDENTITY, lambda: self.random.getrandbits(62))
@@ -56,6 +61,7 @@ class Crew(Surroundings):
     def assign(self, worker: Worker) -> None:
         """The group gives the partition to `worker`; whoever had it may not know for long."""
         self.member = worker
+        self.cut_short(worker)
         worker.begin_own()
         self.step(worker, None)
 
@@ -76,16 +82,35 @@ class Crew(Surroundings):
             applied = state.apply(columns, offsets, record_ms, at + len(events), self.now_ms)
             worker.owner.letters.extend(int(offsets[reject.index]) for reject in applied.rejects)
 
-    def flush(self, worker: Worker, *, scored: bool) -> None:
+    def flush(self, worker: Worker, *, scored: bool, hurried: bool = False) -> None:
+        """`hurried`: a pass may leave out what can wait, or end before it is done."""
         state = worker.owner.state
         if state is None:
             return
         if scored:
-            bases = OneGroup({(MODEL.name, kind): self.basis for kind in MODEL.kinds})
-            for _ in state.score(self.now_ms, bases):
-                pass
-        worker.begin_flush(state, scored)
+            self.score(state, hurried)
+        worker.begin_flush(state)
         self.step(worker, None)
+        self.acknowledged = max(self.acknowledged, state.redis_through)
+
+    def score(self, state: PartitionState, hurried: bool) -> None:
+        early = self.passes_end_early if hurried else 0.0
+        sweep_rows = self.random.randint(0, 5) if self.random.random() < early else None
+        paused = hurried and self.random.random() < self.rules_pause
+        bases = OneGroup({(MODEL.name, kind): self.basis for kind in MODEL.kinds})
+        for _ in state.score(self.now_ms, bases, sweep_rows, rules_paused=paused):
+            if self.random.random() < early:
+                break
+
+    def cut_short(self, worker: Worker) -> None:
+        """Of what `worker` was sending some has arrived, and more may."""
+        if isinstance(worker.step, SendAlerts):
+            alerts = worker.step.alerts
+            arrived = self.random.randint(0, len(alerts))
+            self.alerting.kafka.extend(alerts[:arrived])
+            if self.random.random() < 0.5:
+                self.alerting.late.append(alerts[arrived:])
+            self.found.sends_cut_short += 1
 
     def step(self, worker: Worker, answer: Any) -> None:
         """Send the answer to the worker's flow and take its next step."""
@@ -96,8 +121,7 @@ class Crew(Surroundings):
         try:
             step = flow.send(answer)
             while isinstance(step, Publish):  # handed over before anything else can happen to the worker
-                for batch in step.batches:
-                    worker.writer.submit(batch)
+                worker.writer.submit(step.version, step.batches, [alert for _, alert in step.alerts])
                 step = flow.send(None)
         except StopIteration as end:
             worker.end_flow(bool(end.value))
@@ -123,6 +147,8 @@ class Crew(Surroundings):
                 return worker is self.member
             case SendDeadLetters(letters):
                 self.letters.update(letters)
+            case SendAlerts(alerts):
+                self.alerting.kafka.extend(alerts)
             case Trim(before):
                 self.found.snapshots_completed += 1
                 if self.trims_wait_for_a_restore or self.random.random() < 0.5:

@@ -18,6 +18,11 @@ class Findings:
     rows_used_again: int = 0
     redis_emptied: int = 0
     journals_lost: int = 0
+    alerts_fired: int = 0
+    alerts_resolved: int = 0
+    alerts_repeated: int = 0
+    sends_cut_short: int = 0
+    schedules_that_alerted: int = 0
     first: str = ""
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """What workers share: the source's events, the journal's log, Redis."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +11,9 @@ from scorer.core.journal.records import Claim, Entry, decode
 from scorer.core.journal.restore import LogRecord
 from scorer.core.journal.steps import Landed, Trimmed
 from scorer.core.model import Kind
-from scorer.core.publish import ScoreBatch
+from scorer.core.publish import ScoreBatch, version
 from scorer.sinks.redis_scripts import REFUSED, VANISHED, WRITTEN
+from tests.journal_search.alerting import Alerting
 from tests.journal_search.findings import Findings
 
 Document = dict[str, Any]
@@ -31,9 +33,10 @@ class Event:
 
 @dataclass
 class Log:
-    """A partition of the journal topic; notes in `found` what it saw."""
+    """A partition of the journal topic; notes in `found` what it saw, and what it holds of alerts."""
 
     found: Findings
+    alerting: Alerting
     records: list[LogRecord] = field(default_factory=list)
     start: int = 0
     ledger: Ledger = field(default_factory=Ledger)
@@ -54,6 +57,7 @@ class Log:
             if self.ledger.accepts(parsed):
                 self.ledger.number = parsed.number
                 self._note_rows(parsed)
+                self.alerting.journal(version(parsed.epoch, parsed.number), parsed.body.get("al", ()))
         return Landed(record.offset, timestamp_ms)
 
     def read(self, start: int, stop: int, at_most: int) -> list[LogRecord] | Trimmed:
@@ -81,15 +85,19 @@ class Log:
 
 @dataclass
 class Redis:
-    """Documents by key, with their versions, and the partition's heartbeat; its scripts refuse what is older."""
+    """Documents by key, with their versions, and the partition's heartbeat; its scripts refuse what is older.
+
+    `stream`: alerts as they came.
+    """
 
     run_id: str = "redis 0"
     documents: dict[str, tuple[str, Document]] = field(default_factory=dict)
     heartbeat: str = ""
+    stream: list[bytes] = field(default_factory=list)
 
     def flush(self) -> None:
         """FLUSHALL."""
-        self.documents, self.heartbeat = {}, ""
+        self.documents, self.heartbeat, self.stream = {}, "", []
 
     def restart(self, run_id: str) -> None:
         """Come back empty."""
@@ -103,6 +111,9 @@ class Redis:
             return REFUSED
         self.heartbeat = version
         return WRITTEN
+
+    def add_alerts(self, alerts: Sequence[bytes]) -> None:
+        self.stream.extend(alerts)
 
     def write(self, batch: ScoreBatch) -> None:
         for at, entity in enumerate(batch.entity_id):

@@ -1,4 +1,4 @@
-"""What is scored in the made-up world: short windows, so that entities go and come back."""
+"""What is scored in the made-up world: short windows, so that entities go and come back, and alerts with them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from scorer.core.alert_rules import Rule, When
 from scorer.core.draft import Judged
 from scorer.core.events import MICRO, EventColumns, Int64s
 from scorer.core.footing import Basis, Footing
@@ -30,7 +31,30 @@ MODEL = Model(
     curve=Curve(Shape.LINEAR),
     margin=5.0,
 )
-SCORING = Scoring(BUCKET_SECONDS, ("opened", "made"), (MODEL,), history=HistoryDays(user=2, account=3))
+
+
+def _rule(name: str, kind: Kind, when: When, threshold: float, cooldown_ms: int = 0) -> Rule:
+    bands = tuple(band.name for band in MODEL.bands)
+    return Rule(
+        name,
+        MODEL.name,
+        kind,
+        when,
+        threshold,
+        cooldown_ms=cooldown_ms,
+        margin=MODEL.margin,
+        model_bands=bands,
+        model_hash=MODEL.hash,
+    )
+
+
+RULES = (
+    _rule("keen", Kind.USER, When.CROSSED_ABOVE, 25.0),
+    _rule("quiet", Kind.ACCOUNT, When.CROSSED_BELOW, 60.0, cooldown_ms=BUCKET_MS),
+)
+"""Little traffic crosses them often, both ways. An entity with an open alert keeps its row: users come and go."""
+
+SCORING = Scoring(BUCKET_SECONDS, ("opened", "made"), (MODEL,), alerts=RULES, history=HistoryDays(user=2, account=3))
 IDENTITY = Identity("searched", BUCKET_SECONDS, SCORING.hash)
 
 

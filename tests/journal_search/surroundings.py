@@ -5,6 +5,7 @@ import random
 from scorer.core.footing import Basis
 from scorer.core.journal.steps import Landed
 from tests.journal_search import truth
+from tests.journal_search.alerting import Alerting
 from tests.journal_search.findings import Findings
 from tests.journal_search.outside import Event, Log, Redis
 from tests.journal_search.setting import BUCKET_MS
@@ -18,11 +19,12 @@ class Surroundings:
         self.found = Findings()
         self.source: list[Event] = []
         self.start: int | None = None
-        self.log = Log(self.found)
+        self.alerting = Alerting()
+        self.log = Log(self.found, self.alerting)
         self.late: list[bytes] = []
         self.trims: list[int] = []
         self.redis = Redis()
-        self.basis = Basis(10.0)
+        self.basis = Basis(6.0, self.random.randint(0, 1))
         self.now_ms = 1_000 * BUCKET_MS
 
     def produce(self) -> None:
@@ -31,7 +33,7 @@ class Surroundings:
                 self.source.append(self.random.choice(self.source[-10:]))
                 continue
             account = self.random.choice(["a", "b", None])
-            user = self.random.choice("uvwxyz")
+            user = self.random.choice("uuuvvwxyz")
             kind = self.random.choice(["opened", "made", "unknown"])
             ago_ms = self.random.choice([0, 0, 0, BUCKET_MS, 2 * BUCKET_MS, -2 * truth.IN_FUTURE_MS])
             self.source.append(
@@ -42,7 +44,7 @@ class Surroundings:
         self.now_ms += self.random.choice([50, 1_000, BUCKET_MS, 2 * BUCKET_MS])
 
     def move_benchmark(self) -> None:
-        self.basis = Basis(self.random.choice([5.0, 10.0, 20.0]), self.basis.version + 1)
+        self.basis = Basis(self.random.choice([2.0, 6.0, 20.0]), self.basis.version + 1)
 
     def append(self, value: bytes) -> Landed:
         return self.log.append(value, self.now_ms + self.random.randint(-3, 3))
@@ -51,9 +53,16 @@ class Surroundings:
         if self.late:
             self.append(self.late.pop(self.random.randrange(len(self.late))))
 
+    def late_alerts(self) -> None:
+        late = self.alerting.late
+        if late:
+            self.alerting.kafka.extend(late.pop(self.random.randrange(len(late))))
+
     def arrive(self) -> None:
         while self.late:
             self.late_append()
+        while self.alerting.late:
+            self.late_alerts()
 
     def late_trim(self) -> None:
         if self.trims:

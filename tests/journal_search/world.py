@@ -5,12 +5,15 @@ from typing import Any
 from unittest.mock import patch
 
 from scorer.core.journal.owner import Owner
-from scorer.core.journal.steps import Landed, Read
-from tests.journal_search import truth
+from scorer.core.journal.steps import Landed, Read, SendAlerts
+from scorer.core.partition import PartitionState
+from tests.journal_search import alert_truth, truth
+from tests.journal_search.alerting import key_of
 from tests.journal_search.crew import Crew, OwnerType
 from tests.journal_search.outside import Log
 from tests.journal_search.truth import Hole
 from tests.journal_search.worker import Worker
+from tests.journal_search.writer import EVERYTHING
 
 
 class World(Crew):
@@ -26,20 +29,23 @@ class World(Crew):
     def run(self, steps: int) -> None:
         with self.sizes():
             self.hire()
+            if self.random.random() < 0.85:
+                self.begin_well()
             actions = (
                 (self.produce, 4.0),
                 (self.advance, 20.0),
                 (self.land, 10.0),
-                (self.work, 10.0),
-                (self.go_well, 4.0),
+                (self.work, 16.0),
+                (self.go_well, 7.0),
                 (self.tell_redis, 6.0),
                 (self.tick, self.haste),
                 (self.rebalance, self.unrest),
                 (self.crash, self.unrest * 0.6),
                 (self.late_append, 0.8),
+                (self.late_alerts, 0.3),
                 (self.late_trim, 0.1 if self.trims_wait_for_a_restore else 0.7),
                 (self.empty_redis, 0.2),
-                (self.move_benchmark, 0.3),
+                (self.move_benchmark, 3.0),
                 (self.audit, 0.3),
                 (self.lose_journal, 0.3 if self.loses_journal else 0.0),
             )
@@ -53,6 +59,14 @@ class World(Crew):
             return nullcontext()
         return patch.multiple("scorer.core.draft", ENTRY_TARGET_BYTES=300, PIECE_BYTES=120)
 
+    def begin_well(self) -> None:
+        """Most entities have a first score, and rules a side of them, before anything goes wrong."""
+        if self.member is not None:
+            self.finish_flow(self.member)
+            for _ in range(6):
+                self.produce()
+            self.quiesce(self.member, rounds=1)
+
     # ---- who works
 
     def rebalance(self) -> None:
@@ -63,6 +77,7 @@ class World(Crew):
 
     def crash(self) -> None:
         worker = self.workers.pop(self.random.randrange(len(self.workers)))
+        self.cut_short(worker)
         if worker.flight is not None and worker.flight.landed is None:
             self.late.append(worker.flight.value)
         if worker is self.member:
@@ -78,7 +93,7 @@ class World(Crew):
         if self.random.random() < 0.55:
             self.apply(worker, self.random.randint(1, 5))
         elif worker.idle:
-            self.flush(worker, scored=self.random.random() < self.scored_flushes)
+            self.flush(worker, scored=self.random.random() < self.scored_flushes, hurried=True)
 
     def advance(self) -> None:
         """Some worker's step is answered."""
@@ -86,6 +101,8 @@ class World(Crew):
         if worker is None:
             return
         flight = worker.flight
+        if isinstance(worker.step, SendAlerts) and self.random.random() < 0.6:
+            return  # Kafka takes its time
         if flight is None:
             if isinstance(worker.step, Read) and self.trims_wait_for_a_restore and self.random.random() < 0.5:
                 self.late_trim()
@@ -117,11 +134,13 @@ class World(Crew):
         worker = self.pick(lambda w: not w.writer.idle)
         if worker is None:
             return
-        worker.serve_redis()
+        worker.serve_redis(self.random.choice([1, EVERYTHING]), heard=self.random.random() > 0.05)
 
     def empty_redis(self) -> None:
         """Redis is restarted without its data, or flushed: that only a heartbeat that is gone can tell."""
         self.found.redis_emptied += 1
+        acknowledged = (worker.writer.acknowledged() for worker in self.workers)
+        self.alerting.forgive(self.redis.stream, max(self.acknowledged, *acknowledged))
         if len(self.workers) == 1 and self.redis.heartbeat and self.random.random() < 0.5:
             self.redis.flush()
         else:
@@ -129,7 +148,7 @@ class World(Crew):
 
     def lose_journal(self) -> None:
         """The journal is gone, and with it the workers: all of Kafka was down."""
-        self.log, self.late, self.trims, self.workers = Log(self.found), [], [], []
+        self.log, self.late, self.trims, self.workers = Log(self.found, self.alerting), [], [], []
         self.found.journals_lost += 1
         self.now_ms += 10
         self.hire()
@@ -159,9 +178,25 @@ class World(Crew):
         truth.check_letters(self.letters, self.source, start)
         truth.check_redis(state, self.redis, knows_all=not self.loses_journal)
         truth.check_restore(state, self.log)
+        self.check_alerts(state)
 
-    def quiesce(self, worker: Worker) -> None:
-        for _ in range(4):
+    def check_alerts(self, state: PartitionState) -> None:
+        """A journal that is lost takes with it who is on which side, and what nobody was told yet."""
+        alert_truth.check_sides(state, self.now_ms)
+        sent = [value for _, value in self.alerting.kafka]
+        alert_truth.check_order(sent)
+        if not self.found.redis_emptied:
+            alert_truth.check_order(self.redis.stream)
+        if not self.found.journals_lost:
+            alert_truth.check_alerts(state, self.alerting, self.redis.stream)
+        states = [state for _, state in map(key_of, sent)]
+        self.found.alerts_fired += states.count(alert_truth.FIRED)
+        self.found.alerts_resolved += states.count(alert_truth.RESOLVED)
+        self.found.alerts_repeated += len(sent) - len(set(sent))
+        self.found.schedules_that_alerted += bool(sent)
+
+    def quiesce(self, worker: Worker, rounds: int = 4) -> None:
+        for _ in range(rounds):
             self.finish_flow(worker)
             while worker.owner.state is not None and (worker.owner.state.position or 0) < len(self.source):
                 self.apply(worker, 5)
