@@ -5,15 +5,17 @@ from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scorer.core import history_parts
 from scorer.core.alert_columns import RuleChange, pack_rule_change
 from scorer.core.band_hold import HoldChange
 from scorer.core.columns import pack_standing, unpack_standing
 from scorer.core.dedupe import Hashes
-from scorer.core.draft import Accounts, Users, pack_accounts, pack_users, unpack_accounts, unpack_users
+from scorer.core.draft import pack_accounts, pack_users, unpack_accounts, unpack_users
 from scorer.core.events import Int64s
 from scorer.core.fold import Fold
+from scorer.core.model import Kind
 from scorer.core.roster import EntityKey
 from scorer.core.runs import Run, in_parts
 from scorer.core.standing import StandingChange
@@ -50,7 +52,7 @@ def freeze(fold: Fold) -> Iterator[dict[str, Any]]:
     standings = [held.standing.of(code, rows) for code, held in fold.models.items()]
     sides = [part for rule in fold.rules.states.values() for part in rule.columns().parts(_SIDES)]
     holds = [(code, held.hold.columns()) for code, held in fold.models.items() if len(held.hold)]
-    frozen = (list(roster.keys), roster.parent[rows], roster.last_ms[rows])
+    frozen = (list(roster.keys), roster.kind[rows], roster.parent[rows], roster.last_ms[rows])
     due = [(code, np.flatnonzero(held.delta_due)) for code, held in fold.models.items()]
     rest = _bodies(rows, frozen, fold.traits.items(), fold.counts.runs(), fold.ids.columns(), standings)
     first = chain(_first_bodies(head, list(fold.types), fold), _rule_bodies(sides, holds))
@@ -82,14 +84,14 @@ def _rule_bodies(sides: Iterable[RuleChange], holds: Iterable[tuple[int, HoldCha
 
 def _bodies(
     rows: Int64s,
-    roster: tuple[list[EntityKey | None], Any, Int64s],
+    roster: tuple[list[EntityKey | None], NDArray[np.int8], NDArray[np.int32], Int64s],
     traits: list[tuple[int, Mapping[str, str]]],
     runs: Sequence[Run],
     ids: tuple[Hashes, Hashes],
     standings: list[StandingChange],
 ) -> Iterator[dict[str, Any]]:
-    keys, parents, last_ms = roster
-    yield from _entities(keys, rows, parents)
+    keys, kinds, parents, last_ms = roster
+    yield from _entities(keys, rows, kinds, parents)
     for some_traits in _by_size(traits, lambda item: sum(len(name) + len(text) + 2 for name, text in item[1].items())):
         yield {"tr": some_traits}
     for part in _cut(len(rows), _HASHES // 2):
@@ -112,31 +114,42 @@ def _due_bodies(due: list[tuple[int, Int64s]]) -> Iterator[dict[str, Any]]:
             yield {"dd": [code, rows[part].astype("<i4").tobytes()]}
 
 
-def _entities(keys: list[EntityKey | None], rows: Int64s, parents: Any) -> Iterator[dict[str, Any]]:
+def _entities(
+    keys: list[EntityKey | None], rows: Int64s, kinds: NDArray[np.int8], parents: NDArray[np.int32]
+) -> Iterator[dict[str, Any]]:
     """Accounts, then users, whose account's row must be known first."""
-    accounts: Accounts = []
-    users: Users = []
-    for row, parent in zip(rows.tolist(), parents.tolist(), strict=True):
-        account, user = keys[row] or (None, None)
-        if user is not None:
-            users.append((row, parent, user))
-        elif account is not None:
-            accounts.append((row, account))
+    of_accounts = _keyed(keys, rows, parents, np.flatnonzero(kinds == Kind.ACCOUNT))
+    accounts = ((row, account) for row, _, (account, _) in of_accounts if account is not None)
     for some_accounts in _by_size(accounts, lambda item: len(item[1])):
         yield {"na": pack_accounts(some_accounts)}
+    of_users = _keyed(keys, rows, parents, np.flatnonzero(kinds == Kind.USER))
+    users = ((row, parent, user) for row, parent, (_, user) in of_users if user is not None)
     for some_users in _by_size(users, lambda item: len(item[2])):
         yield {"nu": pack_users(some_users)}
 
 
-def _by_size(items: list[Item], characters: Callable[[Item], int]) -> Iterator[list[Item]]:
-    size, start = 0, 0
-    for at, item in enumerate(items):
+def _keyed(
+    keys: list[EntityKey | None], rows: Int64s, parents: NDArray[np.int32], at: Int64s
+) -> Iterator[tuple[int, int, EntityKey]]:
+    """(row, account's row, key), a few at a time: there may be very many."""
+    for part in _cut(len(at), _HASHES):
+        for row, parent in zip(rows[at[part]].tolist(), parents[at[part]].tolist(), strict=True):
+            key = keys[row]
+            if key is not None:
+                yield row, parent, key
+
+
+def _by_size(items: Iterable[Item], characters: Callable[[Item], int]) -> Iterator[list[Item]]:
+    some: list[Item] = []
+    size = 0
+    for item in items:
+        some.append(item)
         size += 40 + 4 * characters(item)
         if size > PART_BYTES:
-            yield items[start : at + 1]
-            size, start = 0, at + 1
-    if start < len(items):
-        yield items[start:]
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _cut(length: int, step: int) -> Iterator[slice]:
