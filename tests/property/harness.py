@@ -43,7 +43,7 @@ from scorer.core.outbox import SentAlert
 from scorer.core.partition import PartitionState
 from scorer.core.peers import PeerGroups
 from scorer.core.publish import ScoreBatch
-from scorer.core.roster import entity_id
+from scorer.core.roster import EntityKey, entity_id
 from scorer.core.standing import band_name
 from tests.oracle import Oracle, peer_path
 from tests.oracle_history import Key, NaiveHistory, Told
@@ -144,7 +144,7 @@ class Alerts:
 class Home:
     """What outlives a partition's worker, and the worker. `applied_at`: the clock when an offset was last applied.
 
-    `cuts` are those of the flush under way that haven't landed yet.
+    `cuts` are those of the flush under way that haven't landed yet, with the keys of the rows before it.
     """
 
     partition: int
@@ -158,7 +158,7 @@ class Home:
     owner: Owner | None = None
     queue: "list[ScoreBatch | Alerts]" = field(default_factory=list)
     groups: tuple[PartitionState, PeerGroups] | None = None
-    cuts: list[Cut] = field(default_factory=list)
+    cuts: list[tuple[Cut, list[EntityKey | None]]] = field(default_factory=list)
 
     @property
     def state(self) -> PartitionState:
@@ -178,8 +178,9 @@ class WatchedState(PartitionState):
     home: Home
 
     def cut(self) -> list[Cut]:
+        keys = list(self.roster.keys)
         cuts = super().cut()
-        self.home.cuts = list(cuts)
+        self.home.cuts = [(cut, keys) for cut in cuts]
         return cuts
 
 
@@ -317,7 +318,7 @@ class World:
             case Append(value):
                 assert len(value) <= 900_000
                 if home.cuts and isinstance(decode_record(value), Entry):
-                    note_told(home.history, home.cuts.pop(0))
+                    note_told(home.history, *home.cuts.pop(0))
                 return home.journal.append(value, self.now_ms)
             case Bounds():
                 return home.journal.start
@@ -423,11 +424,33 @@ class World:
         return counts
 
 
-def note_told(history: NaiveHistory, cut: Cut) -> None:
-    """The journal holds a cut: readers are told what goes with it, sooner or later."""
+def note_told(history: NaiveHistory, cut: Cut, keys: list[EntityKey | None]) -> None:
+    """The journal holds a cut: readers are told what goes with it, sooner or later. `keys`: of the rows before it.
+
+    A row that a later entry frees has no document of its own here. If that entry never lands, it is told again.
+    """
+    documented = {
+        (batch.model, Kind(kind), entity)
+        for batch in cut.batches
+        for kind, entity in zip(batch.kind, batch.entity_id, strict=True)
+    }
+    for judged in cut.judged:
+        for row, score, band, delta in zip(
+            judged.change.rows.tolist(),
+            judged.change.score,
+            judged.change.band.tolist(),
+            judged.delta,
+            strict=True,
+        ):
+            entity_key = keys[row]
+            assert entity_key is not None
+            key = (judged.model.name, judged.kind, entity_id(entity_key))
+            if key not in documented:
+                told = (_or_none(score), band_name(band, judged.model), _or_none(delta))
+                history.tell(key, *told, judged.computed_at)
     for batch in cut.batches:
         for at, entity in enumerate(batch.entity_id):
-            key = (batch.model, Kind(batch.kind[at]), entity)
+            key = batch.model, Kind(batch.kind[at]), entity
             if batch.freed[at]:
                 history.free(key, batch.computed_at)
             else:
