@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SLICE_ROWS = 8_192
 """Rows of one step of a pass, shared by the models: it takes well under 50 ms, and so does cutting what it tells."""
 
-SLICE_CELLS = 1_048_576
+SLICE_CELLS = 524_288
 """What they may hold."""
 
 NOBODY: Int64s = np.empty(0, np.int64)
