@@ -150,3 +150,24 @@ def test_every_body_is_under_900_kb() -> None:
     for body in bodies:
         load(again, msgpack.unpackb(body, strict_map_key=False))
     assert fold_of(again) == fold_of(state)
+
+
+def test_a_snapshot_holds_no_expired_cells_and_all_others_whatever_is_counted_meanwhile() -> None:
+    state = PartitionState(SCORING, 0, 1, 1_000_000)
+    state.restore({"t": 0}, version(1, 1))
+    state.restored(7)
+    state.roster.enter_restored([(row, str(row)) for row in range(100)], [])
+    state.fit()
+    cells = np.arange(100, dtype=np.int64) << 38 | (np.arange(100, dtype=np.int64) % 4) << 12
+    state.counts.add(cells, np.arange(100))
+    state.counts.expire(2)
+    frozen = freeze(state)
+    state.counts.add(cells, np.arange(100))
+    state.counts.expire(3)
+    bodies = list(frozen)
+    held = np.concatenate([np.frombuffer(body["ck"], "<i8") for body in bodies if "ck" in body])
+    assert sorted(held.tolist()) == [cell for cell in cells.tolist() if (cell >> 12) % 4 >= 2]
+    again = PartitionState(SCORING, 0, 1, 1_000_000)
+    for body in bodies:
+        load(again, body)
+    assert again.counts.all().keys.tolist() == sorted(held.tolist())
