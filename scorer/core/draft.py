@@ -212,12 +212,15 @@ class Draft:
     judged: list[Judged | ClosedDays] = field(default_factory=list)
     rules: list[RuleNews] = field(default_factory=list)
     size: int = 0
+    scores: int = 0
+    """How many are told anew."""
 
     def add_piece(self, piece: Piece) -> None:
         self.pieces.append(piece)
         self.size += piece.size
 
     def add_judged(self, judged: Judged) -> None:
+        self.scores += len(judged.change)
         self.judged.append(judged)
         self.size += judged.size
 

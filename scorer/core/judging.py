@@ -5,7 +5,7 @@ behind they see nobody, and then everyone once (SCORING 4).
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +32,10 @@ ROWS_WITH_ALERTS = 250
 
 
 class Judge:
-    """Brings standings up to date. `footing`: what each judgement rests on. `paused`: rules see nobody."""
+    """Brings standings up to date. `footing`: what each judgement rests on. `paused`: rules see nobody.
+
+    `moves_wait` says whether moves within a band may be told later, however large they are.
+    """
 
     def __init__(self, state: "PartitionState") -> None:
         self._state = state
@@ -41,6 +44,7 @@ class Judge:
         self._bases: Bases = OneGroup({})
         self.watching: dict[Judgement, list[RuleState]] = {}
         self.paused = False
+        self.moves_wait: Callable[[], bool] = lambda: False
         self.overlooked = False
 
     def bind(self, models: dict[int, Model]) -> None:
@@ -92,7 +96,7 @@ class Judge:
         at_once = self._watch(judgement, change, ground, silent) | again | silent
         news = held.standing.differs(change) | again | held.delta_due[rows]
         if not everything:
-            at_once |= held.standing.urgent(change)
+            at_once |= held.standing.urgent(change, moves=not self.moves_wait())
             news &= at_once if certainly is None else at_once | certainly[of_kind]
         if not news.any():
             return

@@ -11,7 +11,7 @@ The fold is what the journal holds. Nothing here reads a clock: time is passed i
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from math import nan
 from typing import Any
@@ -171,12 +171,18 @@ class PartitionState(Fold):
     # ---- scores
 
     def score(
-        self, now_ms: int, bases: Bases, sweep_rows: int | None = None, *, rules_paused: bool = False
+        self,
+        now_ms: int,
+        bases: Bases,
+        sweep_rows: int | None = None,
+        *,
+        moves_wait: Callable[[], bool] = lambda: False,
+        rules_paused: bool = False,
     ) -> Iterator[None]:
         """Judge whoever changed, in steps well under 50 ms; see `ScoringPass.run`."""
         self.now_ms = max(self.now_ms, now_ms)
         self._close_days()
-        return self.passes.run(self.now_ms, bases, sweep_rows, rules_paused=rules_paused)
+        return self.passes.run(self.now_ms, bases, sweep_rows, moves_wait=moves_wait, rules_paused=rules_paused)
 
     def _close_days(self) -> None:
         """The days that `now` has left close with what readers were last told."""

@@ -4,12 +4,12 @@ Rule 1: who has new events is summed anew, judged and told in this pass, before 
 Rule 2: when a bucket closes, everyone is summed anew; a benchmark that moved costs the curve only. Both are walks
         over all rows, in slices, and go on in the next pass where one is ended before them: the driver decides when
         there is enough to journal.
-Rule 3: of what a walk finds, readers hear at once of another band or state and of moves that can be seen; a sweep in
-        the background tells the rest, so many rows a pass. At rest everyone's exact score was told. A partition with
-        few rows tells everything at once.
+Rule 3: of what a walk finds, readers hear at once of another band or state, and of moves that can be seen as long as
+        the budget lasts; a sweep in the background tells the rest, so many rows a pass. At rest everyone's exact score
+        was told. A worker with few rows tells everything at once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -140,14 +140,21 @@ class ScoringPass:
         return not self.unfinished and not self._sweeping
 
     def run(
-        self, now_ms: int, bases: Bases, sweep_rows: int | None = None, *, rules_paused: bool = False
+        self,
+        now_ms: int,
+        bases: Bases,
+        sweep_rows: int | None = None,
+        *,
+        moves_wait: Callable[[], bool] = lambda: False,
+        rules_paused: bool = False,
     ) -> Iterator[None]:
         """One pass, a step at a time; it may be left after any step. Whoever has events after its start is left to
         the next pass.
 
-        `sweep_rows`: at most so many rows are told what can wait; None: nothing can. `rules_paused`: nobody is alerted.
+        `sweep_rows`: at most so many rows are told what can wait; None: nothing can. `moves_wait` is asked with each
+        step whether moves within a band can, however large. `rules_paused`: nobody is alerted.
         """
-        self.judge.paused = rules_paused
+        self.judge.paused, self.judge.moves_wait = rules_paused, moves_wait
         self._begin(now_ms // (self._state.scoring.bucket_seconds * 1000), bases)
         everything = sweep_rows is None
         self.events_told = False

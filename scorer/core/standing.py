@@ -150,12 +150,13 @@ class Standing:
         different |= (score != change.score) & ~(np.isnan(score) & np.isnan(change.score))
         return different
 
-    def urgent(self, change: StandingChange) -> NDArray[np.bool_]:
-        """Which rows of a change readers must hear of at once: another band or state, or a move that can be seen."""
+    def urgent(self, change: StandingChange, *, moves: bool) -> NDArray[np.bool_]:
+        """Which rows of a change readers must hear of at once: another band or state, or `moves` that can be seen."""
         rows = change.rows
         different: NDArray[np.bool_] = self.band[rows] != change.band
         different |= self.state[rows] != change.state
-        different |= np.abs(change.score - self.score[rows]) >= URGENT_POINTS
+        if moves:
+            different |= np.abs(change.score - self.score[rows]) >= URGENT_POINTS
         return different
 
 

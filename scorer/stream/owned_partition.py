@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from math import isfinite
@@ -21,9 +21,9 @@ from scorer.core.partition import PartitionState
 from scorer.stream.arrears import Arrears
 from scorer.stream.dead_letters import DeadLetter
 from scorer.stream.ports import Chunk, Flow
+from scorer.stream.publishing_budget import PublishingBudget, SweepPace
 from scorer.stream.rejection_log import RejectionLog
 from scorer.stream.step_performer import StepPerformer
-from scorer.stream.sweep_pace import SweepPace
 from scorer.stream.workplace import Workplace
 
 _log = logging.getLogger(__name__)
@@ -52,16 +52,12 @@ LATENCIES_KEPT = 100_000
 
 
 class OwnedPartition:
-    """The driver of one partition. `phase` says in words what it is doing.
-
-    `rows_here`: how many rows all partitions of this worker have.
-    """
+    """The driver of one partition. `phase` says in words what it is doing."""
 
     def __init__(
-        self, partition: int, place: Workplace, flow: Flow, random_number: Any, rows_here: Callable[[], int]
+        self, partition: int, place: Workplace, flow: Flow, random_number: Any, budget: PublishingBudget
     ) -> None:
         self.partition = partition
-        self._rows_here = rows_here
         self._place = place
         self._flow = flow
         self.owner = Owner(self._new_state, place.identity, random_number, snapshots=place.log.can_trim)
@@ -79,7 +75,8 @@ class OwnedPartition:
         self._dedupe_began: deque[tuple[int, float]] = deque(maxlen=2)
         self._refill = False
         self._adopted: PartitionState | None = None
-        self._pace = SweepPace(time.monotonic())
+        self._budget = budget
+        self._pace = SweepPace(budget, len(place.scoring.models))
         self._pausing = False
         self._times: list[NDArray[np.int64]] = []
         self._published: deque[tuple[str, list[NDArray[np.int64]]]] = deque()
@@ -320,26 +317,32 @@ class OwnedPartition:
 
     async def _score(self, state: PartitionState) -> None:
         """A pass, or as much of one as fits into a journal entry; a state that fails within a step is in pieces."""
-        before = state.draft.size
+        draft, budget = state.draft, self._budget
+        size, told = draft.size, draft.scores
+        sweep_rows = self._pace.due(len(state.roster))
         try:
-            now_ms, sweep_rows, paused = self._place.clock.now_ms(), self._sweep_rows(state), self._rules_pause()
-            for _ in state.score(now_ms, self._place.exchange, sweep_rows, rules_paused=paused):
+            for _ in state.score(
+                self._place.clock.now_ms(),
+                self._place.exchange,
+                sweep_rows,
+                moves_wait=_never if sweep_rows is None else budget.overdrawn,
+                rules_paused=self._rules_pause(),
+            ):
+                budget.charge(draft.scores - told)
+                told = draft.scores
                 await asyncio.sleep(0)
-                if state.draft.size - before > PASS_AT_BYTES:
+                if draft.size - size > PASS_AT_BYTES:
                     break
-            if sweep_rows and not state.passes.unfinished:
-                self._pace.swept(time.monotonic())
         except BaseException:
             self.drop()
             raise
+        budget.charge(draft.scores - told)
+        if sweep_rows and not state.passes.unfinished:
+            self._pace.swept()
 
     def _rules_pause(self) -> bool:
         """While far behind, or while nobody knows how far, scores aren't what they will be in a moment."""
         return self._arrears_seconds() > ALERTS_WITHIN_SECONDS
-
-    def _sweep_rows(self, state: PartitionState) -> int | None:
-        models = len(self._place.scoring.models)
-        return self._pace.rows(time.monotonic(), rows=len(state.roster), rows_here=self._rows_here(), models=models)
 
     def _time_snapshot(self, flush_began: float, complete: bool) -> None:
         if complete:
@@ -389,6 +392,10 @@ class OwnedPartition:
             counted_from=state.counted_from,
             scoring=self._place.identity.scoring_hash,
         )
+
+
+def _never() -> bool:
+    return False
 
 
 def _slices(chunk: Chunk) -> Iterator[Chunk]:

@@ -12,6 +12,7 @@ from scorer.core.benchmark import Benchmark
 from scorer.core.partition import PartitionState
 from scorer.stream.owned_partition import OwnedPartition
 from scorer.stream.ports import Chunk, Flow
+from scorer.stream.publishing_budget import PublishingBudget
 from scorer.stream.workplace import Workplace
 
 _log = logging.getLogger(__name__)
@@ -47,8 +48,9 @@ class Owners:
         self._owned: dict[int, OwnedPartition] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._in_group = False
-        self._rows = 0
-        self._rows_due = 0.0
+        self._scores = 0
+        self._scores_due = 0.0
+        self._budget = PublishingBudget(self._scores_here, time.monotonic)
 
     def attach(self, flow: Flow) -> None:
         self._flow = flow
@@ -66,7 +68,7 @@ class Owners:
             await self._end_task(partition)
             if partition not in self._owned:
                 self._owned[partition] = OwnedPartition(
-                    partition, self._place, self._flow, _random_number, self._rows_here
+                    partition, self._place, self._flow, _random_number, self._budget
                 )
             self._tasks[partition] = asyncio.create_task(self._run(self._owned[partition]), name=f"own {partition}")
         _log.info("assigned: %s", sorted(partitions))
@@ -153,13 +155,14 @@ class Owners:
             if partition == 0:
                 await exchange.merge(each.owner.ledger.epoch, self._place.partitions)
 
-    def _rows_here(self) -> int:
+    def _scores_here(self) -> int:
         """As of the last second: with many partitions, each asking often, counting would cost more than it's worth."""
-        if time.monotonic() >= self._rows_due:
+        if time.monotonic() >= self._scores_due:
             states = (each.owner.state for each in self._owned.values())
-            self._rows = sum(len(state.roster) for state in states if state is not None)
-            self._rows_due = time.monotonic() + 1.0
-        return self._rows
+            rows = sum(len(state.roster) for state in states if state is not None)
+            self._scores = rows * len(self._place.scoring.models)
+            self._scores_due = time.monotonic() + 1.0
+        return self._scores
 
     async def census(self) -> None:
         """Keep the gauges of who stands where, and see that the work goes on. Runs for ever."""

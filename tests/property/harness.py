@@ -280,11 +280,14 @@ class World:
         sweep_rows: int | None = None,
         steps: int | None = None,
         *,
+        moves_wait: bool = False,
         rules_paused: bool = False,
     ) -> None:
         """A scoring pass, or the first `steps` of one; after its n-th step `between[n]` records are applied."""
         applying = iter(between)
-        run = home.state.score(self.now_ms, self.benchmarks, sweep_rows, rules_paused=rules_paused)
+        run = home.state.score(
+            self.now_ms, self.benchmarks, sweep_rows, moves_wait=lambda: moves_wait, rules_paused=rules_paused
+        )
         for _ in islice(run, steps):
             self.apply(home, next(applying, 0))
 

@@ -159,9 +159,15 @@ def apply(world: World, at: int, records: int, overlap: int) -> None:
 
 
 def score(
-    world: World, at: int, between: list[int], sweep_rows: int | None, steps: int | None, rules_paused: bool
+    world: World,
+    at: int,
+    between: list[int],
+    sweep_rows: int | None,
+    steps: int | None,
+    moves_wait: bool,
+    rules_paused: bool,
 ) -> None:
-    world.score(at_home(world, at), between, sweep_rows=sweep_rows, steps=steps, rules_paused=rules_paused)
+    world.score(at_home(world, at), between, sweep_rows, steps, moves_wait=moves_wait, rules_paused=rules_paused)
 
 
 def flush(world: World, at: int, crash_at: int | None, between: list[int]) -> None:
@@ -265,6 +271,7 @@ ops = st.one_of(
         between=betweens,
         sweep_rows=st.none() | st.integers(0, 6),
         steps=st.none() | st.integers(0, 4),
+        moves_wait=st.booleans(),
         rules_paused=st.booleans(),
     ),
     op(flush, at=where, crash_at=crashes, between=betweens),

@@ -29,9 +29,11 @@ def users(*values: int, model: Model = LINEAR, history: HistoryDays = NO_HISTORY
     return partition
 
 
-def told(partition: Partition, on: OneGroup, sweep_rows: int | None, *, now_ms: int = NOW_MS) -> set[str]:
+def told(
+    partition: Partition, on: OneGroup, sweep_rows: int | None, *, now_ms: int = NOW_MS, moves_wait: bool = False
+) -> set[str]:
     """The users who are told something in a pass."""
-    for _ in partition.state.score(now_ms, on, sweep_rows):
+    for _ in partition.state.score(now_ms, on, sweep_rows, moves_wait=lambda: moves_wait):
         pass
     return {key.rpartition(":")[2] for key in partition.flush()}
 
@@ -54,6 +56,14 @@ def test_a_first_computed_benchmark_is_told_at_once_so_that_alerts_are_heard_fro
     assert told(partition, basis(100.2, 1), 0) == {"0"}
     told(partition, basis(200.0, 2), 0)
     assert [alert["state"] for alert in partition.alerts] == ["fired"]
+
+
+def test_a_move_that_is_seen_can_wait_but_not_another_band_nor_what_an_event_changed() -> None:
+    partition = users(90, 73, 60)
+    partition.apply(event("2", None, event="a", value=0.01))
+    assert told(partition, basis(94.0, 2), 0, moves_wait=True) == {"1", "2"}  # 95.7; 77.7, champion; 63.9
+    assert told(partition, basis(94.0, 2), 0) == set()
+    assert told(partition, basis(94.0, 2), 3) == {"0"}
 
 
 def test_moves_add_up_until_they_are_seen() -> None:
