@@ -311,7 +311,7 @@ class OwnedPartition:
         if flushed:
             if times and sum(map(len, times)) <= LATENCIES_KEPT:
                 self._published.append((self.owner.last_version, times))
-            if refill:
+            if refill and not self._refill:  # else lost once more meanwhile
                 self._place.scores.refilled(self.partition)
         return flushed
 

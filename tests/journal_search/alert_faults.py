@@ -9,10 +9,8 @@ from unittest.mock import patch
 import numpy as np
 
 from scorer.core import snapshot
-from scorer.core.alerts import RuleState
 from scorer.core.alerts_in_force import RulesInForce
 from scorer.core.draft import Cut, Draft
-from scorer.core.events import Int64s
 from scorer.core.fold import Fold
 from scorer.core.journal.owner import Owner
 from scorer.core.journal.steps import SendAlerts, Steps
@@ -97,11 +95,6 @@ def _alerts_an_entry_later(draft: Draft, position: int) -> list[Cut]:
     return cuts
 
 
-def _without_floor(state: RuleState, rows: Int64s) -> None:
-    state._side[rows] = 0
-    state._entries.drop(rows)
-
-
 ALERT_FAULTS: dict[str, Fault] = {
     "undelivered alerts are sent again": (
         Owner,
@@ -128,7 +121,6 @@ ALERT_FAULTS: dict[str, Fault] = {
         Owner,
         lambda: patch.object(RulesInForce, "held_rows", lambda self: np.empty(0, np.int64)),
     ),
-    "no episode's number twice": (Owner, lambda: patch.object(RuleState, "forget", _without_floor)),
     "what rules overlooked": (
         Owner,
         lambda: patch.object(Judge, "overlooked", property(lambda self: False, lambda self, value: None), create=True),

@@ -1,7 +1,7 @@
 """The protocol with one rule switched off: a search that can't find a planted fault proves nothing."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -17,9 +17,7 @@ from scorer.core.journal.steps import Append, Landed, Publish, ResolveStart, Sen
 from scorer.core.partition import PartitionState
 from scorer.core.publish import version
 from scorer.core.unacknowledged import Unacknowledged
-
-Fault = tuple[Callable[..., Owner], Callable[[], AbstractContextManager[Any]]]
-"""The owner to use, and what to patch meanwhile."""
+from tests.journal_search.alert_faults import ALERT_FAULTS, Fault
 
 
 class _NoGapRule(Owner):
@@ -146,5 +144,6 @@ FAULTS: dict[str, Fault] = {
     ),
     "dead letters before the entry": (_LettersLast, nullcontext),
     "first claim's seed": (Owner, lambda: patch.object(Ledger, "claim", _every_claim_has_a_seed)),
+    **ALERT_FAULTS,
 }
 """Each rule of the protocol, switched off (others: `rare`)."""

@@ -39,6 +39,11 @@ class Worker:
     def idle(self) -> bool:
         return self.flow is None
 
+    @property
+    def is_refilled(self) -> bool:
+        """Whether the last flush told everything again, and Redis wasn't lost once more meanwhile."""
+        return self._refilling and not self.refill
+
     def begin_own(self) -> None:
         """Claim. A flow that is cut short has lost the state: an append may be on its way."""
         if self.flow is not None:
@@ -61,7 +66,7 @@ class Worker:
             self.writer.forget()
         elif began_to_own:
             self._adopt()
-        elif self._refilling:
+        elif self.is_refilled:
             self.writer.refilled()
 
     def serve_redis(self, at_most: int = EVERYTHING, *, heard: bool = True) -> None:

@@ -138,13 +138,21 @@ class World(Crew):
 
     def empty_redis(self) -> None:
         """Redis is restarted without its data, or flushed: that only a heartbeat that is gone can tell."""
-        self.found.redis_emptied += 1
-        acknowledged = (worker.writer.acknowledged() for worker in self.workers)
-        self.alerting.forgive(self.redis.stream, max(self.acknowledged, *acknowledged))
         if len(self.workers) == 1 and self.redis.heartbeat and self.random.random() < 0.5:
+            self.forgive_redis()
             self.redis.flush()
         else:
-            self.redis.restart(f"redis {self.random.getrandbits(30)}")
+            self.restart_redis()
+
+    def restart_redis(self) -> None:
+        self.forgive_redis()
+        self.redis.restart(f"redis {self.random.getrandbits(30)}")
+
+    def forgive_redis(self) -> None:
+        """Alerts that it has acknowledged go with it."""
+        acknowledged = (worker.writer.acknowledged() for worker in self.workers)
+        self.alerting.forgive(self.redis.stream, max(self.acknowledged, *acknowledged))
+        self.found.redis_emptied += 1
 
     def lose_journal(self) -> None:
         """The journal is gone, and with it the workers: all of Kafka was down."""
