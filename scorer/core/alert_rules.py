@@ -1,7 +1,7 @@
 """Rules for alerts on scores (SCORING 4), as the core uses them: validated, bound to their model, frozen."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import Any
@@ -93,7 +93,8 @@ class Rule:
 
     def packed(self) -> list[Any]:
         """The rule as a journal entry holds it: its fields in their order, which never changes."""
-        return [list(field) if isinstance(field, tuple) else field for field in astuple(self)]
+        own = (getattr(self, field.name) for field in fields(self))
+        return [list(value) if isinstance(value, tuple) else value for value in own]
 
     @classmethod
     def unpacked(cls, packed: list[Any]) -> "Rule":

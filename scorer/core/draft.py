@@ -232,9 +232,11 @@ class Draft:
         self.size += news.size
 
     def cuts(self, position: int) -> list[Cut]:
-        """Entries that hold all of it, in the order of the fold: types, events, standings.
+        """Entries that hold all of it, in the order of the fold: types, events, rules, standings, holds.
 
-        `position` is the source position before it.
+        `position` is the source position before it. What rules made of standings is journaled no later than these: a
+        silent score whose standing alone is known would be heard by the next worker. Of a hold that is over, its band
+        comes first, or the hold would begin anew.
         """
         cuts = [Cut(position)]
         for name in self.types:
@@ -243,13 +245,17 @@ class Draft:
             cut = room(cuts, piece.size)
             cut.pieces.append(piece)
             cut.position, cut.moved = piece.to, True
+        for news in self.rules:
+            if news.tag != "h":
+                room(cuts, news.size).rules.append(news)
         for judged in self.judged:
             if isinstance(judged, Judged):
                 room(cuts, judged.size).judged.append(judged)
             else:
                 _close(cuts, judged)
         for news in self.rules:
-            room(cuts, news.size).rules.append(news)
+            if news.tag == "h":
+                room(cuts, news.size).rules.append(news)
         for cut in cuts:
             _fill(cut)
         return cuts

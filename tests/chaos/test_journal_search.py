@@ -10,7 +10,7 @@ from tests.journal_search.search import search, search_in_processes, search_with
 from tests.journal_search.truth import Hole
 from tests.journal_search.world import World
 
-SCHEDULES = 5_000
+SCHEDULES = 4_000
 ENOUGH = 5_000
 """A planted fault is found within so many schedules; the search stops at the first find."""
 
@@ -30,6 +30,11 @@ def test_no_schedule_breaks_the_protocol() -> None:
     assert found.rows_used_again > 1_000
     assert found.redis_emptied > 1_000
     assert found.journals_lost > 100
+    assert found.alerts_fired > 10_000
+    assert found.alerts_resolved > 5_000
+    assert found.alerts_repeated > 1_000
+    assert found.sends_cut_short > 50
+    assert found.schedules_that_alerted > 3_000
 
 
 @pytest.mark.timeout(900)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorer.core.alerts import RuleState
-from scorer.core.draft import Cut
+from scorer.core.draft import Cut, Draft
 from scorer.core.events import Int64s
 from scorer.core.footing import Basis
 from scorer.core.journal.steps import Landed
@@ -107,6 +107,23 @@ def an_account_expires_before_its_user(world: World) -> None:
     world.settle()
 
 
+def a_worker_dies_in_the_flush_of_the_first_benchmark(world: World) -> None:
+    """Everybody's score moves, and nobody may be alerted of it."""
+    world.small_entries, world.basis = True, Basis(20.0)
+    with world.sizes():
+        worker = hired(world)
+        for user in "uvwxyz":
+            opened(world, user)
+        flushed(world, worker)
+        world.basis = Basis(2.0, 1)
+        flush_lands_unheard_of(world, worker)
+        world.workers.remove(worker)
+        hired(world)
+        world.settle()
+    if world.alerting.journaled:
+        raise Hole("alerted of the first benchmark")
+
+
 def somebody_comes_back_and_alerts_again(world: World) -> None:
     """Forgotten since, with a row of another number."""
     worker = hired(world)
@@ -168,6 +185,19 @@ def _no_account_has_others(passes: ScoringPass, rows: Int64s) -> NDArray[np.bool
     return np.zeros(len(passes._state.roster), np.bool_)
 
 
+_cuts = Draft.cuts
+
+
+def _rules_last(draft: Draft, position: int) -> list[Cut]:
+    rules, draft.rules = draft.rules, []
+    cuts = _cuts(draft, position)
+    if rules:
+        cuts.append(Cut(cuts[-1].position, rules=rules))
+        cuts[-1].body["rl"] = [[news.tag, news.packed] for news in rules]
+        cuts[-1].body["al"] = [list(alert) for alert in cuts[-1].alerts]
+    return cuts
+
+
 def _without_floor(state: RuleState, rows: Int64s) -> None:
     state._side[rows] = 0
     state._entries.drop(rows)
@@ -189,6 +219,10 @@ RARE: dict[str, tuple[Callable[[World], None], Callable[[], AbstractContextManag
     "not refilled if lost again": (
         redis_is_lost_again_while_it_is_refilled,
         lambda: patch.object(Worker, "is_refilled", property(lambda self: self._refilling)),
+    ),
+    "what rules made of standings no later than these": (
+        a_worker_dies_in_the_flush_of_the_first_benchmark,
+        lambda: patch.object(Draft, "cuts", _rules_last),
     ),
     "an account's row outlives those of its users": (
         an_account_expires_before_its_user,

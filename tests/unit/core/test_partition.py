@@ -795,6 +795,21 @@ def test_lost_readers_are_told_everything() -> None:
     assert partition.flush().keys() == {"plain:user:acme/u", "plain:user:acme/v", "plain:account:acme"}
 
 
+def test_redis_has_acknowledged_nothing_while_alerts_are_owed() -> None:
+    partition = Partition()
+    state = partition.state
+    state.outbox.add(version(1, 1), [(b"u", b"{}")])
+    state.tell_all_again()
+    state.acknowledged(version(1, 2), "redis")
+    assert (state.redis_through, len(state.outbox)) == ("", 1)
+    (cut,) = state.cut()
+    _, alerts = state.landed(cut, version(1, 3))
+    assert alerts == [(b"u", b"{}")]
+    state.acknowledged(version(1, 3), "redis")
+    state.delivered_all()
+    assert (state.redis_through, len(state.outbox)) == (version(1, 3), 0)
+
+
 # What is asked of a state
 
 
