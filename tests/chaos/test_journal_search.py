@@ -10,7 +10,7 @@ from tests.journal_search.search import search, search_in_processes, search_with
 from tests.journal_search.truth import Hole
 from tests.journal_search.world import World
 
-SCHEDULES = 4_000
+SCHEDULES = 5_000
 ENOUGH = 5_000
 """A planted fault is found within so many schedules; the search stops at the first find."""
 
