@@ -25,6 +25,9 @@ __all__ = ["RedisRefused", "RedisScores"]
 
 RANKING_SECONDS = 3.0
 
+LINE_SCORES = 20_000
+"""Of so many the last is written within about a third of a second."""
+
 _log = structlog.get_logger(__name__)
 _json = msgspec.json.encode
 
@@ -136,6 +139,11 @@ class RedisScores:
     def pending_entities(self) -> int:
         """Scores that wait to be written."""
         return self._writer.inbox.rows + len(self._writer.backlog)
+
+    def busy(self) -> bool:
+        """Whether so many wait that what isn't urgent should wait as well. Not while Redis is away: nobody waits for
+        that."""
+        return self.problem is None and self.pending_entities() > LINE_SCORES
 
     def heartbeat(
         self,

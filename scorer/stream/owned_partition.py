@@ -179,8 +179,7 @@ class OwnedPartition:
                     self._place.scores.forget(self.partition)
                     return
             if score:
-                unfinished = self.owner.state is not None and self.owner.state.passes.unfinished
-                due = time.monotonic() + (0.0 if unfinished else self._publish_seconds())
+                due = time.monotonic() + self._seconds_to_next_pass()
             if time.monotonic() - beat >= 1.0 and self.owner.state is not None:
                 beat = time.monotonic()
                 self._beat(self.owner.state)
@@ -188,6 +187,15 @@ class OwnedPartition:
     def _just_caught_up(self) -> bool:
         """At the log's end for the first time: what was published less often while behind goes out at once."""
         return not self.caught_up and self.lag() == 0
+
+    def _seconds_to_next_pass(self) -> float:
+        state = self.owner.state
+        goes_on = state is not None and state.passes.unfinished and not self._walks_wait(state)
+        return 0.0 if goes_on else self._publish_seconds()
+
+    def _walks_wait(self, state: PartitionState) -> bool:
+        """What stands in the line to Redis before an event delays it: of walks, no more than a step a pass joins."""
+        return state.passes.events_told and self._place.scores.busy()
 
     def _publish_seconds(self) -> float:
         interval = self._place.publish_interval.total_seconds()
@@ -331,7 +339,7 @@ class OwnedPartition:
                 budget.charge(draft.scores - told)
                 told = draft.scores
                 await asyncio.sleep(0)
-                if draft.size - size > PASS_AT_BYTES:
+                if draft.size - size > PASS_AT_BYTES or self._walks_wait(state):
                     break
         except BaseException:
             self.drop()

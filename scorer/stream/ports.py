@@ -100,6 +100,9 @@ class Scores(Protocol):
     def refilled(self, partition: int) -> None:
         """Everything has been submitted again, after a loss."""
 
+    def busy(self) -> bool:
+        """Whether so many scores wait to be written that what isn't urgent should wait as well."""
+
     def acknowledged(self, partition: int) -> str:
         """The version through which everything submitted stands in the Redis `run_id`; "" if nothing does."""
 

@@ -13,7 +13,7 @@ from redis import Redis
 
 from scorer.core.model import Kind
 from scorer.core.publish import ScoreBatch, version
-from scorer.sinks.redis_scores import RedisRefused, RedisScores
+from scorer.sinks.redis_scores import LINE_SCORES, RedisRefused, RedisScores
 from tests.servers import RedisServer
 
 EPOCH = 1795355044123
@@ -319,6 +319,25 @@ def test_with_redis_away_only_the_newest_values_wait_and_are_written_on_its_retu
         assert len(redis.keys("ns:score:*")) == 50 + 199
         assert {stored(redis, f"ns:score:engagement:user:u{i}")["score"] for i in range(50)} == {199.0}
     assert told.lost == []  # it held nothing before
+
+
+def test_redis_is_busy_while_a_long_line_waits_for_it_but_not_while_it_is_away(redis_server: RedisServer) -> None:
+    many = {f"u{i}": 1.0 for i in range(LINE_SCORES + 1)}
+
+    async def scenario() -> None:
+        async with sink_of(redis_server.url) as sink:
+            await write(sink, batch({"a": 1.0}, 1))
+            assert not sink.busy()
+            sink.submit(batch(many, 2))
+            assert sink.busy()
+            await until(lambda: sink.acknowledged(0) == at(2))
+            assert not sink.busy()
+            redis_server.stop()
+            sink.submit(batch(many, 3))
+            await until(lambda: sink.problem is not None)
+            assert sink.pending_entities() > LINE_SCORES and not sink.busy()
+
+    run(scenario())
 
 
 def test_each_peer_group_has_a_benchmark_and_auto_tells_its_steepness(url: str, redis: Redis) -> None:
