@@ -13,7 +13,8 @@ rescore  CPU seconds to judge a million users anew in a model, in a process of i
 drift    1,000,000 users, and a benchmark that goes up every 10 s, by 0.1 % and by 1 %, with one model and with two,
          heard live by somebody: cores of worker and Redis, and when all is exact in Redis once the drift ends
 boundary 1,000,000 users, and a bucket that closes: when all is exact, and how long the worker's loop is held
-latency  5,000 events a second: from their broker timestamp to the moment when somebody has heard all their scores live
+latency  5,000 events a second: from their broker timestamp to the moment when somebody has heard all their scores live;
+         after a long past, and in a young deployment, whose benchmark goes up quickly
 
 The last line of the output is everything as JSON. Compare figures of one run: the machine decides on the rest.
 """
