@@ -152,9 +152,9 @@ class Deployment:
 
     # ---- input
 
-    def produce(self, records: Iterable[Record]) -> None:
+    def produce(self, records: Iterable[Record], *, timestamp_ms: int | None = None) -> None:
         """Append to the input, and tell the oracle."""
-        asyncio.run(self.append(records))
+        asyncio.run(self.append(records, timestamp_ms=timestamp_ms))
 
     async def append(
         self,
@@ -163,8 +163,12 @@ class Deployment:
         transaction: str | None = None,
         abort: bool = False,
         remembered: bool = True,
+        timestamp_ms: int | None = None,
     ) -> None:
-        """In order, within each partition; what is in an aborted transaction the oracle never hears of."""
+        """In order, within each partition; what is in an aborted transaction the oracle never hears of.
+
+        `timestamp_ms`: the records' own, else that of now.
+        """
         sent = []
         async with producer(
             self.bootstrap, linger_ms=5, transactional_id=transaction, enable_idempotence=self.idempotent
@@ -175,7 +179,8 @@ class Deployment:
                 home = partition_of(record.key, self.partitions)
                 partition = home if record.partition is None else record.partition
                 key = record.key.encode()
-                sent.append((record, await client.send(self.input, record.value, key=key, partition=partition)))
+                place = {"key": key, "partition": partition, "timestamp_ms": timestamp_ms}
+                sent.append((record, await client.send(self.input, record.value, **place)))
             landed = [await future for _, future in sent]
             if transaction:
                 await (client.abort_transaction() if abort else client.commit_transaction())

@@ -24,6 +24,9 @@ BANDS = (Band("low", float("-inf")), Band("fair", 20.37), Band("good", 48.91), B
 """Bounds that no score hits: on a bound the last bit decides, which is the unit tests' matter."""
 
 BUCKETS_SECONDS = (86_400, 3_600, 900, 60)
+BUSY = {"u": "acme", "v": None}
+"""Users who come and go, and their accounts."""
+
 HISTORIES = (HistoryDays(0, 0), HistoryDays(1, 3), HistoryDays(8, 8), HistoryDays(11, 8), HistoryDays())
 """A row is free once its history is over: with little of it rows are freed and used again soon."""
 
@@ -236,6 +239,23 @@ def live(
             work(world, home.partition, False, crash_at if last else None, [], batches, False)
 
 
+def come_and_go(
+    world: World, present: list[str], crash_at: int | None, batches: int, dies: bool, sweep_rows: int | None
+) -> None:
+    """Buckets go by, each with other users, and a worker scores in each; it may die in the last."""
+    for number, users in enumerate(present):
+        tick(world, 1.0)
+        told: list[dict[str, object]] = [
+            {"event": "a", "user_id": user, "account_id": BUSY[user], "ts": -0.01, "value": 4 + number}
+            for user in users
+        ]
+        produce(world, told, 0, False, False)
+        world.apply(at_home(world, 0), len(told))
+        world.score(world.homes[0], sweep_rows=sweep_rows)
+        last = number == len(present) - 1
+        work(world, 0, False, crash_at if last else None, [], batches, dies and last)
+
+
 floors = st.sampled_from([0, 1_000, 10**9])
 """From which size of its journal on a partition takes snapshots."""
 
@@ -287,6 +307,37 @@ ops = st.one_of(
 )
 few_ops = st.lists(ops, max_size=12)
 many_ops = st.lists(ops, min_size=12, max_size=60)
+
+
+alerting_ops = st.lists(
+    st.one_of(
+        op(
+            come_and_go,
+            present=st.lists(st.sampled_from(["", "u", "v", "uv"]), min_size=3, max_size=6),
+            crash_at=crashes,
+            batches=few,
+            dies=st.booleans(),
+            sweep_rows=st.none() | st.integers(0, 3),
+        ),
+        ops,
+    ),
+    min_size=6,
+    max_size=24,
+)
+
+
+@st.composite
+def alerting_scorings(draw: st.DrawFn) -> Scoring:
+    """Whoever comes or goes crosses some bound."""
+    weight = {"a": Weight(10.0)}
+    margin, window = draw(st.sampled_from([1.5, 0.0])), draw(st.integers(1, 2))
+    model = Model("one", (Kind.USER, Kind.ACCOUNT), window, weight, curve=Curve(Shape.NONE), bands=BANDS, margin=margin)
+    watching = [
+        replace(draw(rules("", model)), name="any", when=When.CROSSED_ABOVE, threshold=33.3, bands=()),
+        replace(draw(rules("", model)), name="few", when=When.CROSSED_BELOW, threshold=61.2, bands=(), cooldown_ms=0),
+        replace(draw(rules("", model)), name="band", when=When.BAND_CHANGED, threshold=None),
+    ]
+    return Scoring(900, TYPES, (model,), alerts=tuple(watching), history=draw(st.sampled_from(HISTORIES[:2])))
 
 
 def run(world: World, told: list[Op], more: list[Op]) -> None:
@@ -399,6 +450,21 @@ def test_history_and_every_delta_follow_from_what_was_told(
             document = world.redis.documents[f"scorer:score:{model}:{kind.label}:{entity}"]
             history.check((model, kind, entity), document["delta"])  # type: ignore[arg-type]
         assert history.differences == []
+
+
+@settings(max_examples=80, phases=PHASES)
+@given(alerting_scorings(), floors, st.sampled_from([None, 1, 4]), alerting_ops)
+def test_alerts_are_neither_lost_nor_doubled_nor_orphaned(
+    scoring: Scoring, floor: int, sweep_rows: int | None, told: list[Op]
+) -> None:
+    """In a world where most examples alert, some many times."""
+    world = World(scoring, 1, START_MS, floor=floor, sweep_rows=sweep_rows)
+    with small_steps():
+        run(world, told, [])
+    check_alerts(world)
+    live = fold_of(world.homes[0].state)
+    world.restart(world.homes[0])
+    assert fold_of(world.homes[0].state) == live
 
 
 @settings(max_examples=60, phases=PHASES)
