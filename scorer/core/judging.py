@@ -48,12 +48,20 @@ class Judge:
         self.overlooked = False
 
     def bind(self, models: dict[int, Model]) -> None:
-        """These models, by code, and the state's rules are in force."""
+        """These models, by code, are in force."""
         self.models = models
-        rules = self._state.rules
-        self.watching = {(code, kind): rules.watching(m.name, kind) for code, m in models.items() for kind in m.kinds}
         for code, model in models.items():
             self._state.models[code].hold.hold_ms = model.hold_ms
+        self.watch()
+
+    def watch(self) -> None:
+        """The state's rules are in force."""
+        rules = self._state.rules
+        self.watching = {
+            (code, kind): rules.watching(model.name, kind)
+            for code, model in self.models.items()
+            for kind in model.kinds
+        }
 
     def stand_on(self, judgement: Judgement, bases: Bases) -> bool:
         """From here on scores rest on these; whether anyone who was judged before may score differently."""

@@ -78,6 +78,7 @@ class PartitionState(Fold):
         self.event_clock = event_clock
         self._bucket_ms = scoring.bucket_seconds * 1000
         self._models_news: list[list[Any]] | None = None
+        self._models_before: dict[int, ModelInForce] | None = None
         self._journaled_position: int | None = None
         self._journaled_bucket = -1
         self._journaled_expiry = 0
@@ -106,9 +107,8 @@ class PartitionState(Fold):
                 f"count anew with `scorer rebuild` (or another SCORER_NAMESPACE)"
             )
         self.intake.bind(seed)
-        before = dict(self.models)
+        self._models_before = dict(self.models)
         self._adopt_models()
-        self._adopt_rules(before)
         self.passes.bind()
         self._alerts_again = len(self.outbox) > 0
         for _, code, rows in list(self.unacknowledged.rows()):
@@ -135,7 +135,10 @@ class PartitionState(Fold):
 
     def _adopt_rules(self, models: dict[int, ModelInForce]) -> None:
         """Put the scoring file's rules in force. What is open under one that ends resolves, by where `models`, those
-        that were in force before, have its entity."""
+        that were in force before, have its entity.
+
+        Not before the first pass: only then it is known what time it is, and the journal's may be a bucket old.
+        """
         standings = {(held.name, held.hash): held.standing for held in models.values()}
         for ended, cause in self.rules.endings(self.scoring.alerts, [model.name for model in self.scoring.models]):
             at = standings.get((ended.rule.model, ended.rule.model_hash))
@@ -145,6 +148,7 @@ class PartitionState(Fold):
         if adopted is not None:
             self.rules.put_in_force(adopted)
             self.draft.add_rule_news(RuleNews("f", adopted, len(msgpack.packb(adopted))))
+        self.passes.judge.watch()
 
     def tell_all_again(self) -> None:
         """Readers lost what they had, or some of it: everything is news, last documents and alerts not acknowledged
@@ -181,6 +185,9 @@ class PartitionState(Fold):
     ) -> Iterator[None]:
         """Judge whoever changed, in steps well under 50 ms; see `ScoringPass.run`."""
         self.now_ms = max(self.now_ms, now_ms)
+        if self._models_before is not None:
+            self._adopt_rules(self._models_before)
+            self._models_before = None
         self._close_days()
         return self.passes.run(self.now_ms, bases, sweep_rows, moves_wait=moves_wait, rules_paused=rules_paused)
 

@@ -7,6 +7,7 @@ import msgpack
 import numpy as np
 import pytest
 
+from scorer.core.alert_rules import Rule, When
 from scorer.core.decode.native import decode
 from scorer.core.draft import Cut
 from scorer.core.events import MICRO, Reason
@@ -808,6 +809,28 @@ def test_redis_has_acknowledged_nothing_while_alerts_are_owed() -> None:
     state.acknowledged(version(1, 3), "redis")
     state.delivered_all()
     assert (state.redis_through, len(state.outbox)) == (version(1, 3), 0)
+
+
+def test_what_was_open_under_a_rule_that_is_gone_resolves_when_the_next_worker_scores() -> None:
+    """Not when it restores: the time that the journal knows is that of its last bucket."""
+    bands = tuple(band.name for band in PLAIN.bands)
+    busy = Rule("busy", "plain", Kind.USER, When.CROSSED_ABOVE, 3.0, model_bands=bands, model_hash=PLAIN.hash)
+    partition = Partition(replace(scoring(), alerts=(busy,)))
+    partition.apply(event("u"))
+    partition.counted()
+    partition.apply(event("u", value=5))
+    partition.counted(now_ms=NOW_MS + 60_000)
+    partition.restart(scoring())
+    partition.flush()
+    partition.counted(now_ms=NOW_MS + 90_000)
+    partition.flush()
+    partition.restart(scoring())
+    partition.counted(now_ms=NOW_MS + 95_000)
+    told = [(alert["state"], alert["cause"], alert["score"], alert["at"]) for alert in partition.alerts]
+    assert list(dict.fromkeys(told)) == [
+        ("fired", "crossed_above", 6.0, NOW_MS / 1000 + 60),
+        ("resolved", "rule_removed", 6.0, NOW_MS / 1000 + 90),
+    ]
 
 
 # What is asked of a state
