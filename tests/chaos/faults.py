@@ -32,6 +32,7 @@ class Chaos:
         self._chance = random.Random(seed)
         # In half of the runs it isn't: that Redis is filled again hides what never reached it.
         self._empties_redis = seed % 2 == 0
+        self.emptied = False
         self._began = time.monotonic()
         self._suspended: dict[WorkerProcess, float] = {}
         self._names = 0
@@ -144,10 +145,12 @@ class Chaos:
 
     def _empty_redis(self) -> None:
         self._note("redis is emptied")
+        self.emptied = True
         self._redis.restart()
 
     def _lose_redis(self) -> None:
         self._note("redis is away")
+        self.emptied = True
         self._redis.stop()
         self._pause(self._chance.uniform(0.5, 3.0))
         self._redis.restart()
