@@ -20,7 +20,7 @@ from scorer.core.journal.owner import Identity
 from scorer.core.model import Model, Scoring, Shape
 from scorer.health import HealthServer
 from scorer.metrics import Metrics
-from scorer.process_memory import collect_rarely, give_back
+from scorer.process_memory import give_back, set_up_memory
 from scorer.settings import Settings
 from scorer.sinks.redis_scores import RedisScores
 from scorer.stream.alert_topic import AlertTopic
@@ -71,7 +71,7 @@ class Worker:
 
     async def run(self, on_started: Callable[[int], None] = lambda port: None) -> None:
         """Run until stopped. `on_started` is told the port of health and metrics. Raises what it failed with."""
-        collect_rarely()
+        set_up_memory()
         async with AsyncExitStack() as stack:
             on_started(await self.health.start())
             stack.push_async_callback(self.health.stop)
