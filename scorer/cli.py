@@ -4,23 +4,23 @@ Exit status: 0 done, 1 failed, 2 bad usage, settings or scoring file.
 """
 
 import importlib.metadata
-import json
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from scorer import scoring_file
 from scorer.core.model import Kind, Scoring
+from scorer.dead_letters_cli import app as dead_letters
 from scorer.durations import parse_duration
+from scorer.endings import BAD_USAGE, FAILED, AsJson, end_bad_usage, fail, print_json
 from scorer.logs import set_up_logs
-from scorer.setting_flags import BAD_USAGE, EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, end_bad_usage, flags
+from scorer.redis_reading import RedisUnusable
+from scorer.setting_flags import EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, flags
 from scorer.settings import Settings, SettingsError, load
-
-FAILED = 1
 
 app = typer.Typer(
     name="scorer",
@@ -34,14 +34,15 @@ _VERIFY_SETTINGS = (
     "broker_patience", "namespace", "input_topic", "scoring", "clock", "dedupe_ids", "log_format", "log_level"
 )  # fmt: skip
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead, for a program.")]
-
 
 class EntityKind(StrEnum):
     """What `show` can be asked for."""
 
     USER = "user"
     ACCOUNT = "account"
+
+
+app.add_typer(dead_letters, name="dead-letters")
 
 
 def _print_version(wanted: bool) -> None:
@@ -89,7 +90,7 @@ def check(
 
     report = check_file(file or _settings().scoring)
     if as_json:
-        _print_json(report.as_json())
+        print_json(report.as_json())
     else:
         print_report(report, output(), errors())
     if not report.ok:
@@ -117,14 +118,14 @@ def show(
         shown = showing.read_scores(
             settings.redis_url.get_secret_value(), settings.namespace, of, entity_id, _models(settings, of, model)
         )
-    except showing.RedisUnusable as error:
-        _fail(str(error))
+    except RedisUnusable as error:
+        fail(str(error))
     if as_json:
-        _print_json(shown.as_json())
+        print_json(shown.as_json())
     elif shown.has_score or any(shown.scores.values()):
         print("\n".join(showing.sentences(shown, datetime.now(UTC))))
     else:
-        _fail(showing.why_nothing(shown))
+        fail(showing.why_nothing(shown))
     if not shown.has_score:
         raise typer.Exit(FAILED)
 
@@ -210,7 +211,7 @@ def demo(
     try:
         run_demo(seconds=seconds, events_per_second=events_per_second, seed=seed)
     except DemoFailed as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def main() -> None:
@@ -243,12 +244,3 @@ def _models(settings: Settings, kind: Kind, named: str | None) -> list[str]:
     if not models:
         end_bad_usage(f"{settings.scoring} has no model that scores {kind.label}s")
     return models
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _fail(message: str) -> NoReturn:
-    print(f"scorer: {message}", file=sys.stderr)
-    raise typer.Exit(FAILED)

@@ -11,9 +11,9 @@ import uvloop
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scorer.consoles import errors
+from scorer.endings import end_bad_usage
 from scorer.replaying import BadLine, Replay, replay
 from scorer.service import connection_of
-from scorer.setting_flags import end_bad_usage
 from scorer.settings import Settings
 from scorer.stream.broker_errors import BrokerError
 from scorer.stream.input_writer import open_input

@@ -7,12 +7,12 @@ number, and not found later among the dead letters.
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from scorer.core.decode import decode
-from scorer.core.events import MAX_RECORD_BYTES
+from scorer.core.events import MAX_RECORD_BYTES, Reject
 from scorer.stream.input_writer import InputWriter, Keyed
 
 _READ_BYTES = 1 << 20
@@ -110,9 +110,10 @@ async def replay(
     Raises Unreachable, Refused, OSError; `replayed` then tells how far it came.
     """
     async for lines, size in LineReader(descriptor):
-        records, bad = _judge(lines)
-        await writer.write(records)
-        replayed.sent += len(records)
+        found = judged([text for _, text in lines])
+        bad = [BadLine(lines[reject.index][0], str(reject.reason), reject.detail) for reject in found.rejects]
+        await writer.write(record for _, record in found.records)
+        replayed.sent += len(found.records)
         replayed.skipped += len(bad)
         replayed.bytes_read += size
         named = bad[: max(0, _NAMED_BAD_LINES - len(replayed.bad))]
@@ -120,10 +121,22 @@ async def replay(
         on_step(named)
 
 
-def _judge(lines: Lines) -> tuple[list[Keyed], list[BadLine]]:
-    columns, rejects = decode([text for _, text in lines])
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Records as the worker would judge them: those that it could use, by their index and keyed right, and the others.
+
+    `without_id`: events among the usable ones that have no event_id, and so would count each time they are written.
+    """
+
+    records: list[tuple[int, Keyed]]
+    rejects: list[Reject]
+    without_id: int
+
+
+def judged(values: Sequence[bytes | None]) -> Judged:
+    columns, rejects = decode(values)
     homes = (account or user for account, user in zip(columns.account_id, columns.user_id, strict=True))
     keys = dict(zip(columns.index.tolist(), homes, strict=True))
     keys |= {record.index: record.account_id for record in columns.traits}
-    records = [(keys[row], lines[row][1]) for row in sorted(keys)]
-    return records, [BadLine(lines[reject.index][0], str(reject.reason), reject.detail) for reject in rejects]
+    records = [(row, (keys[row], value)) for row in sorted(keys) if (value := values[row]) is not None]
+    return Judged(records, rejects, columns.event_id.count(""))

@@ -6,22 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import msgspec
-from redis import Redis
-from redis.exceptions import RedisError
 
 from scorer.core.model import Kind
 from scorer.durations import format_duration
-from scorer.setting_values import shown_redis_url
+from scorer.redis_reading import open_redis
 from scorer.sinks.score_json import score_key
-
-_PATIENCE_SECONDS = 5.0
 
 Score = Mapping[str, Any]
 """One JSON object of INTERFACES 6."""
-
-
-class RedisUnusable(Exception):
-    """Redis can't be asked; the message names it without its password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +36,8 @@ class Shown:
 def read_scores(url: str, namespace: str, kind: Kind, entity_id: str, models: Sequence[str]) -> Shown:
     """One MGET. Raises RedisUnusable."""
     keys = [score_key(namespace, model, kind, entity_id) for model in models]
-    try:
-        with Redis.from_url(
-            url, socket_timeout=_PATIENCE_SECONDS, socket_connect_timeout=_PATIENCE_SECONDS, protocol=2
-        ) as redis:
-            values = cast(list[bytes | None], redis.mget(keys))
-    except (RedisError, OSError) as error:
-        raise RedisUnusable(f"SCORER_REDIS_URL={shown_redis_url(url)}: {error}") from error
+    with open_redis(url) as redis:
+        values = cast(list[bytes | None], redis.mget(keys))
     scores = {m: None if v is None else msgspec.json.decode(v) for m, v in zip(models, values, strict=True)}
     return Shown(kind, entity_id, scores)
 

@@ -18,10 +18,10 @@ from rich.table import Table
 
 from scorer.consoles import errors, output
 from scorer.core.model import Kind, Scoring
+from scorer.endings import end_bad_usage
+from scorer.redis_reading import RedisUnusable
 from scorer.service import connection_of
-from scorer.setting_flags import end_bad_usage
 from scorer.settings import Settings
-from scorer.showing import RedisUnusable
 from scorer.stream.broker_errors import BrokerError
 from scorer.stream.input_reader import open_reader
 from scorer.verifying.causes import causes
