@@ -5,21 +5,17 @@ Exit status: 0 done, 1 failed, 2 bad usage, settings or scoring file.
 
 import importlib.metadata
 import sys
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from scorer import scoring_file
-from scorer.core.model import Kind, Scoring
 from scorer.dead_letters_cli import app as dead_letters
 from scorer.durations import parse_duration
 from scorer.endings import BAD_USAGE, FAILED, AsJson, end_bad_usage, fail, print_json
 from scorer.logs import set_up_logs
-from scorer.redis_reading import RedisUnusable
-from scorer.setting_flags import EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, flags
+from scorer.scores_cli import app as scores
+from scorer.setting_flags import EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, flags, load_scoring
 from scorer.settings import Settings, SettingsError, load
 
 app = typer.Typer(
@@ -35,13 +31,7 @@ _VERIFY_SETTINGS = (
 )  # fmt: skip
 
 
-class EntityKind(StrEnum):
-    """What `show` can be asked for."""
-
-    USER = "user"
-    ACCOUNT = "account"
-
-
+app.add_typer(scores)
 app.add_typer(dead_letters, name="dead-letters")
 
 
@@ -68,7 +58,7 @@ def worker(settings: Settings) -> None:
 
     from scorer.service import run_worker  # noqa: PLC0415
 
-    scoring = _scoring(settings.scoring)
+    scoring = load_scoring(settings)
     set_up_logs(settings.log_format, settings.log_level)
     uvloop.run(run_worker(settings, scoring))
 
@@ -95,39 +85,6 @@ def check(
         print_report(report, output(), errors())
     if not report.ok:
         raise typer.Exit(BAD_USAGE)
-
-
-@app.command()
-@flags((*REDIS_SETTINGS, "namespace", "scoring"))
-def show(
-    settings: Settings,
-    kind: Annotated[EntityKind, typer.Argument(help="What it is.")],
-    entity_id: Annotated[
-        str, typer.Argument(metavar="ID", help="acme, or acme/ann for a user (a % or / in acme percent-encoded).")
-    ],
-    model: Annotated[
-        str | None, typer.Option(help="One model; without it, every model of the scoring file that scores this kind.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the scores of a user or an account, as they stand in Redis. Exit status 1 if there is none."""
-    from scorer import showing  # noqa: PLC0415
-
-    of = Kind[kind.name]
-    try:
-        shown = showing.read_scores(
-            settings.redis_url.get_secret_value(), settings.namespace, of, entity_id, _models(settings, of, model)
-        )
-    except RedisUnusable as error:
-        fail(str(error))
-    if as_json:
-        print_json(shown.as_json())
-    elif shown.has_score or any(shown.scores.values()):
-        print("\n".join(showing.sentences(shown, datetime.now(UTC))))
-    else:
-        fail(showing.why_nothing(shown))
-    if not shown.has_score:
-        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -191,7 +148,7 @@ def verify(
     """
     from scorer.verify_command import Wanted, run_verify  # noqa: PLC0415
 
-    scoring = _scoring(settings.scoring)
+    scoring = load_scoring(settings)
     set_up_logs(settings.log_format, settings.log_level)
     if not run_verify(settings, scoring, Wanted(account or [], sample, seed), as_json=as_json):
         raise typer.Exit(FAILED)
@@ -227,20 +184,3 @@ def _settings() -> Settings:
         return load()[0]
     except SettingsError as error:
         end_bad_usage(str(error))
-
-
-def _scoring(path: Path) -> Scoring:
-    try:
-        return scoring_file.load(path)
-    except scoring_file.ScoringFileError as error:
-        end_bad_usage(str(error))
-
-
-def _models(settings: Settings, kind: Kind, named: str | None) -> list[str]:
-    """The models to ask for. Without the scoring file only a model that is named can be shown."""
-    if named is not None:
-        return [named]
-    models = [model.name for model in _scoring(settings.scoring).models if kind in model.kinds]
-    if not models:
-        end_bad_usage(f"{settings.scoring} has no model that scores {kind.label}s")
-    return models

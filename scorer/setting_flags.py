@@ -9,6 +9,8 @@ import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from scorer import scoring_file
+from scorer.core.model import Scoring
 from scorer.durations import format_duration
 from scorer.endings import end_bad_usage, say
 from scorer.settings import Settings, SettingsError, load
@@ -80,3 +82,11 @@ def _load(given: dict[str, str | None]) -> Settings:
     for warning in warnings:
         say(warning)
     return settings
+
+
+def load_scoring(settings: Settings) -> Scoring:
+    """The scoring file that the settings name; one that is wrong ends the process with status 2."""
+    try:
+        return scoring_file.load(settings.scoring)
+    except scoring_file.ScoringFileError as error:
+        end_bad_usage(str(error))

@@ -169,8 +169,8 @@ def test_the_demos_scoring_file_is_right() -> None:
 
 
 def test_commands_that_are_not_there_yet_are_typers_ordinary_error() -> None:
-    done = invoke("top")
-    assert done.exit_code == 2 and "No such command 'top'" in done.stderr
+    done = invoke("backtest")
+    assert done.exit_code == 2 and "No such command 'backtest'" in done.stderr
 
 
 def test_show_without_a_scoring_file_asks_for_one() -> None:
