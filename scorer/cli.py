@@ -5,14 +5,14 @@ Exit status: 0 done, 1 failed, 2 bad usage, settings or scoring file.
 
 import importlib.metadata
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from scorer.dead_letters_cli import app as dead_letters
 from scorer.durations import parse_duration
-from scorer.endings import BAD_USAGE, FAILED, AsJson, end_bad_usage, fail, print_json
+from scorer.endings import FAILED, AsJson, end_bad_usage, fail
+from scorer.files_cli import app as files
 from scorer.logs import set_up_logs
 from scorer.scores_cli import app as scores
 from scorer.setting_flags import EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, flags, load_scoring
@@ -31,6 +31,7 @@ _VERIFY_SETTINGS = (
 )  # fmt: skip
 
 
+app.add_typer(files)
 app.add_typer(scores)
 app.add_typer(dead_letters, name="dead-letters")
 
@@ -61,49 +62,6 @@ def worker(settings: Settings) -> None:
     scoring = load_scoring(settings)
     set_up_logs(settings.log_format, settings.log_level)
     uvloop.run(run_worker(settings, scoring))
-
-
-@app.command()
-def check(
-    file: Annotated[
-        Path | None, typer.Argument(help="The scoring file; without it, the one that SCORER_SCORING names.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say whether a scoring file is right, what each event weighs, and what is allowed but odd.
-
-    Exit status 2 if it isn't right.
-    """
-    from scorer.check_report import print_report  # noqa: PLC0415
-    from scorer.checking import check as check_file  # noqa: PLC0415
-    from scorer.consoles import errors, output  # noqa: PLC0415
-
-    report = check_file(file or _settings().scoring)
-    if as_json:
-        print_json(report.as_json())
-    else:
-        print_report(report, output(), errors())
-    if not report.ok:
-        raise typer.Exit(BAD_USAGE)
-
-
-@app.command()
-@flags((*KAFKA_SETTINGS, "broker_patience", "input_topic", "log_format", "log_level"))
-def replay(
-    settings: Settings,
-    file: Annotated[str, typer.Argument(help="A file of events, one JSON object a line; - for standard input.")],
-    as_json: AsJson = False,
-) -> None:
-    """Write events from a file into the input topic, keyed as the worker needs them.
-
-    A line that is no usable event is named and left out; exit status 1 if there was any. Events with an event_id are
-    counted once however often they are replayed, others each time.
-    """
-    from scorer.replay_command import run_replay  # noqa: PLC0415
-
-    set_up_logs(settings.log_format, settings.log_level)
-    if not run_replay(settings, file, as_json=as_json):
-        raise typer.Exit(FAILED)
 
 
 @app.command()

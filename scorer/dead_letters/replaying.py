@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 from scorer.core.events import Reason
 from scorer.dead_letters.selection import Place
-from scorer.replaying import judged
+from scorer.replaying.judging import judged
 from scorer.stream.input_writer import InputWriter
 from scorer.stream.letter_reader import KeptLetter
 
