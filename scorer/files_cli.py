@@ -8,6 +8,7 @@ import typer
 from scorer.endings import BAD_USAGE, FAILED, AsJson, end_bad_usage, print_json
 from scorer.logs import set_up_logs
 from scorer.replaying.formats import FIELDS, FileFormat, format_of
+from scorer.scoring_file import json_schema
 from scorer.setting_flags import KAFKA_SETTINGS, flags
 from scorer.settings import Settings, SettingsError, load
 from scorer.suggestion import suggest
@@ -20,16 +21,23 @@ def check(
     file: Annotated[
         Path | None, typer.Argument(help="The scoring file; without it, the one that SCORER_SCORING names.")
     ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of scoring files instead, for editors.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a scoring file is right, what each event weighs, and what is allowed but odd.
+    """Say whether a scoring file is right, what each event weighs, what example users score, and what is odd.
 
-    Exit status 2 if it isn't right.
+    Exit status 2 if it isn't right. For an editor that completes the file: scorer check --schema > scoring.schema.json,
+    and in the file the line `# yaml-language-server: $schema=scoring.schema.json`.
     """
     from scorer.check_report import print_report  # noqa: PLC0415
     from scorer.checking import check as check_file  # noqa: PLC0415
     from scorer.consoles import errors, output  # noqa: PLC0415
 
+    if schema:
+        print_json(json_schema())
+        return
     report = check_file(file or _settings().scoring)
     if as_json:
         print_json(report.as_json())
