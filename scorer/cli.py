@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
+from scorer.commands import EVENTS, FAILED, RUN, UPKEEP, AsJson, fail, status_of
 from scorer.dead_letters_cli import app as dead_letters
 from scorer.durations import parse_duration
-from scorer.endings import FAILED, AsJson, end_bad_usage, fail
 from scorer.files_cli import app as files
 from scorer.logs import set_up_logs
 from scorer.scores_cli import app as scores
 from scorer.setting_flags import EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, flags, load_scoring
-from scorer.settings import Settings, SettingsError, load
+from scorer.settings import Settings
 
 app = typer.Typer(
     name="scorer",
@@ -30,10 +30,9 @@ _VERIFY_SETTINGS = (
     "broker_patience", "namespace", "input_topic", "scoring", "clock", "dedupe_ids", "log_format", "log_level"
 )  # fmt: skip
 
-
 app.add_typer(files)
 app.add_typer(scores)
-app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(dead_letters, name="dead-letters", rich_help_panel=EVENTS)
 
 
 def _print_version(wanted: bool) -> None:
@@ -51,7 +50,7 @@ def _scorer(
     """It has options of its own only; without it, typer would run a single command without its name."""
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 @flags(EVERY_SETTING)
 def worker(settings: Settings) -> None:
     """Turn the events of a Kafka topic into scores in Redis, until SIGTERM or Ctrl-C."""
@@ -64,7 +63,7 @@ def worker(settings: Settings) -> None:
     uvloop.run(run_worker(settings, scoring))
 
 
-@app.command()
+@app.command(rich_help_panel=UPKEEP)
 @flags((*KAFKA_SETTINGS, *REDIS_SETTINGS, "broker_patience", "namespace", "input_topic", "log_format", "log_level"))
 def resync(
     settings: Settings,
@@ -88,7 +87,7 @@ def resync(
         raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel=UPKEEP)
 @flags((*KAFKA_SETTINGS, *REDIS_SETTINGS, *_VERIFY_SETTINGS))
 def verify(
     settings: Settings,
@@ -112,7 +111,7 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def demo(
     seconds: Annotated[
         float | None, typer.Option(min=1, help="End after this many seconds of live traffic; else at Ctrl-C.")
@@ -130,15 +129,5 @@ def demo(
 
 
 def main() -> None:
-    """The program `scorer`."""
-    try:
-        app()
-    except KeyboardInterrupt:  # before a command could take it
-        sys.exit(FAILED)
-
-
-def _settings() -> Settings:
-    try:
-        return load()[0]
-    except SettingsError as error:
-        end_bad_usage(str(error))
+    """The program, once it is loaded."""
+    sys.exit(status_of(app))

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scorer.commands import AsJson
 from scorer.core.events import Reason
-from scorer.endings import AsJson
 from scorer.logs import set_up_logs
 from scorer.setting_flags import KAFKA_SETTINGS, flags
 from scorer.settings import Settings

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from scorer.endings import BAD_USAGE, FAILED, AsJson, end_bad_usage, print_json
+from scorer.commands import BAD_USAGE, EVENTS, FAILED, UPKEEP, AsJson, end_bad_usage, print_json
 from scorer.logs import set_up_logs
 from scorer.replaying.formats import FIELDS, FileFormat, format_of
 from scorer.scoring_file import json_schema
@@ -16,7 +16,7 @@ from scorer.suggestion import suggest
 app = typer.Typer()
 
 
-@app.command()
+@app.command(rich_help_panel=UPKEEP)
 def check(
     file: Annotated[
         Path | None, typer.Argument(help="The scoring file; without it, the one that SCORER_SCORING names.")
@@ -47,7 +47,7 @@ def check(
         raise typer.Exit(BAD_USAGE)
 
 
-@app.command()
+@app.command(rich_help_panel=EVENTS)
 @flags((*KAFKA_SETTINGS, "broker_patience", "input_topic", "log_format", "log_level"))
 def replay(
     settings: Settings,

@@ -12,8 +12,8 @@ import uvloop
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from scorer.commands import end_bad_usage, print_json, say
 from scorer.consoles import errors
-from scorer.endings import end_bad_usage, print_json, say
 from scorer.replaying.flow import Replay, replay
 from scorer.replaying.formats import BadLine, BadTable, FileFormat, Format, JsonLines
 from scorer.replaying.lines import LineReader, first_line

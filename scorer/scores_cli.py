@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from scorer.commands import FAILED, SCORES, AsJson, end_bad_usage, fail
 from scorer.core.model import Kind, Model
-from scorer.endings import FAILED, AsJson, end_bad_usage, fail
 from scorer.redis_reading import RedisUnusable
 from scorer.setting_flags import REDIS_SETTINGS, flags, load_scoring
 from scorer.settings import Settings
@@ -28,7 +28,7 @@ class EntityKind(StrEnum):
         return Kind[self.name]
 
 
-@app.command()
+@app.command(rich_help_panel=SCORES)
 @flags(_SETTINGS)
 def show(
     settings: Settings,
@@ -54,7 +54,7 @@ def show(
         raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel=SCORES)
 @flags(_SETTINGS)
 def top(
     settings: Settings,
@@ -123,4 +123,4 @@ def _must_be_text(text: str, argument: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise typer.BadParameter("must be UTF-8", param_hint=argument) from None
+        raise typer.BadParameter(f"{text!a} is not UTF-8, which every id is", param_hint=argument) from None

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from scorer import scoring_file
+from scorer.commands import end_bad_usage, say
 from scorer.core.model import Scoring
 from scorer.durations import format_duration
-from scorer.endings import end_bad_usage, say
 from scorer.settings import Settings, SettingsError, load
 
 EVERY_SETTING = tuple(Settings.model_fields)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from rich.console import Console
 from rich.text import Text
 
+from scorer.commands import print_json, say
 from scorer.consoles import output
 from scorer.core.model import DEFAULT_BANDS, Kind, Model, Shape
-from scorer.endings import print_json, say
 from scorer.freshness import told_age, told_time
 from scorer.looks import MUTED, Looks
 from scorer.redis_reading import open_redis

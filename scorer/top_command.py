@@ -11,9 +11,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from scorer.commands import fail, print_json
 from scorer.consoles import output
 from scorer.core.model import Model
-from scorer.endings import fail, print_json
 from scorer.rank_table import RankTable
 from scorer.ranking import Ranking, Wanted, read_ranking
 from scorer.redis_reading import RedisUnusable, open_redis

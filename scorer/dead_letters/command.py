@@ -13,12 +13,12 @@ import typer
 import uvloop
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from scorer.commands import FAILED, fail, print_json, say
 from scorer.consoles import errors, output
 from scorer.dead_letters.listing import Listing, letter_json
 from scorer.dead_letters.printing import print_letter, print_listing
 from scorer.dead_letters.replaying import Replayed, replay
 from scorer.dead_letters.selection import Place, Selection
-from scorer.endings import FAILED, fail, print_json, say
 from scorer.service import connection_of
 from scorer.settings import Settings
 from scorer.stream.broker_errors import BrokerError
