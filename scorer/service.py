@@ -1,7 +1,6 @@
 """A worker, composed: the one place that knows every part, and the only real clock."""
 
 import asyncio
-import gc
 import importlib.metadata
 import logging
 import os
@@ -21,6 +20,7 @@ from scorer.core.journal.owner import Identity
 from scorer.core.model import Model, Scoring, Shape
 from scorer.health import HealthServer
 from scorer.metrics import Metrics
+from scorer.process_memory import collect_rarely, give_back
 from scorer.settings import Settings
 from scorer.sinks.redis_scores import RedisScores
 from scorer.stream.alert_topic import AlertTopic
@@ -71,9 +71,7 @@ class Worker:
 
     async def run(self, on_started: Callable[[int], None] = lambda port: None) -> None:
         """Run until stopped. `on_started` is told the port of health and metrics. Raises what it failed with."""
-        # A chunk is thousands of small objects that die together: with the stock thresholds a third of the CPU
-        # goes into looking for cycles among them.
-        gc.set_threshold(200_000, 20, 20)
+        collect_rarely()
         async with AsyncExitStack() as stack:
             on_started(await self.health.start())
             stack.push_async_callback(self.health.stop)
@@ -185,6 +183,7 @@ class Worker:
             asyncio.create_task(self._stop.wait(), name="stop"),
         ]
         waited: list[asyncio.Future[Any]] = [*tasks]
+        giving_back = asyncio.create_task(give_back(), name="give memory back")
         try:
             await asyncio.wait([*waited, self._failure], return_when=asyncio.FIRST_COMPLETED)
             self._raise_failure()
@@ -198,6 +197,7 @@ class Worker:
             self._raise_failure()
             tasks[-1].result()
         finally:
+            tasks.append(giving_back)
             for task in tasks:
                 task.cancel()
             await owners.stop()
