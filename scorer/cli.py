@@ -22,6 +22,7 @@ app = typer.Typer(
     name="scorer",
     help="How engaged every user and customer is, within a second of what they do.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     # a bug's traceback must not show local variables: there are secrets among them
     pretty_exceptions_enable=False,
 )

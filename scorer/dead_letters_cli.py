@@ -14,11 +14,18 @@ from scorer.settings import Settings
 if TYPE_CHECKING:
     from scorer.dead_letters.selection import Place, Selection
 
-app = typer.Typer(no_args_is_help=True, help="Records that couldn't be used: count them, look at them, replay them.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Records that couldn't be used: count them, look at them, replay them.",
+)
 
 _SETTINGS = (*KAFKA_SETTINGS, "broker_patience", "namespace", "input_topic", "log_format", "log_level")
 
-Reasons = Annotated[list[Reason] | None, typer.Option("--reason", help="Only those of this reason; may be repeated.")]
+Reasons = Annotated[
+    list[Reason] | None,
+    typer.Option(metavar="REASON", help="Only those of this reason, such as wrong_partition; may be repeated."),
+]
 Since = Annotated[
     str | None, typer.Option(metavar="TIME", help="Only those rejected since then: 90m ago, or 2026-03-01T00:00:00Z.")
 ]
@@ -67,7 +74,7 @@ def replay(
     settings: Settings,
     reason: Reasons = None,
     key: Annotated[
-        list[str] | None, typer.Option(help="Only this one, TOPIC-PARTITION-OFFSET; may be repeated.")
+        list[str] | None, typer.Option(metavar="KEY", help="Only this one, TOPIC-PARTITION-OFFSET; may be repeated.")
     ] = None,
     since: Since = None,
     until: Until = None,

@@ -67,7 +67,7 @@ def top(
         bool, typer.Option("--lowest", help="From the lowest score up: who needs me today? Without the silent ones.")
     ] = False,
     band: Annotated[
-        list[str] | None, typer.Option(help="Only who is in this band (or inactive); may be repeated.")
+        list[str] | None, typer.Option(metavar="BAND", help="Only who is in this band, or inactive; may be repeated.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh in place until Ctrl-C.")] = False,
     as_json: AsJson = False,

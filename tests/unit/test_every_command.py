@@ -86,9 +86,7 @@ def test_a_scoring_file_that_can_not_be_read_is_bad_usage(
     assert f"{file}: can't be read: {why}" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "arguments", [["show", "user"], ["top", "--model"], ["dead-letters", "show"], ["check"], ["replay"]]
-)
+@pytest.mark.parametrize("arguments", ["show user", "top --model", "dead-letters show", "check", "replay"])
 def test_an_argument_that_is_no_text_is_bad_usage(arguments: str) -> None:
     done = CliRunner().invoke(app, [*arguments.split(), "\udcff"])
     assert done.exit_code == 2 and isinstance(done.exception, SystemExit)
