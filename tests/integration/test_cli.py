@@ -27,9 +27,9 @@ models:
   points: {kinds: [user], weights: {opened: 3}, curve: {shape: none}, bands: {few: 0, many: 10}}
 """
 SCORE = {
-    "v": "1795355044123000000007", "score": 84.439, "raw": 112.0, "band": "champion", "previous_band": "healthy",
-    "delta": None, "state": "scored", "benchmark": 208.2, "benchmark_version": 17, "model_version": 3,
-    "as_of": 1795355044.1, "computed_at": 1795355044.6,
+    "v": "1795355044123000000007", "score": 84.44111750182606, "raw": 112.0, "band": "champion",
+    "previous_band": "healthy", "delta": None, "state": "scored", "benchmark": 208.2, "benchmark_version": 17,
+    "model_version": 3, "as_of": 1795355044.1, "computed_at": 1795355044.6,
 }  # fmt: skip
 """As INTERFACES 6 shows it."""
 
@@ -216,19 +216,26 @@ def test_show_tells_every_model_of_the_kind(store: Store) -> None:
     store.put("use:user:acme/ann", SCORE)
     told = store.show("user", "acme/ann")
     assert (told.status, told.stderr) == (0, "")
-    use, points = told.stdout.splitlines()
-    assert use.startswith(
-        "use     84.4  champion (was healthy), raw 112 against a benchmark of 208.2, as of 2026-11-22"
-    )
+    use, raw, formula, newest, points = told.stdout.splitlines()
+    assert use == "use     84.4  ▲ champion (was healthy)"
+    assert raw == "        raw 112 is 53.8% of the benchmark 208.2 (version 17)"
+    assert formula == "        1 + 99 (1 - e^(-3 x)) / (1 - e^-3), x = raw / benchmark, at most 1"
+    assert newest.startswith("        newest event 2026-11-22")
     assert points == "points  no score: nothing of theirs has counted in this model yet"
-    assert store.show("user", "acme/ann", "--model", "use").stdout == f"{use.replace('use   ', 'use')}\n"
+    assert store.show("user", "acme/ann", "--model", "use").stdout.startswith("use  84.4  ▲ champion")
 
 
 def test_show_json_is_what_redis_holds(store: Store) -> None:
     store.put("use:account:acme", SCORE)
     told = store.show("account", "acme", "--json")
     assert told.status == 0
-    assert json.loads(told.stdout) == {"kind": "account", "id": "acme", "scores": {"use": SCORE}}
+    assert json.loads(told.stdout) == {
+        "kind": "account",
+        "id": "acme",
+        "stale_seconds": 0.0,
+        "scores": {"use": SCORE},
+        "curves": {"use": {"shape": "exponential", "steepness": 3.0}},
+    }
 
 
 def test_show_without_a_number_ends_with_1(store: Store) -> None:
@@ -240,7 +247,7 @@ def test_show_without_a_number_ends_with_1(store: Store) -> None:
     assert nobody.stderr.startswith("scorer: user nobody has no score: ") and "{account}/{user}" in nobody.stderr
     as_json = store.show("user", "nobody", "--json")
     assert as_json.status == 1
-    assert json.loads(as_json.stdout) == {"kind": "user", "id": "nobody", "scores": {"use": None, "points": None}}
+    assert json.loads(as_json.stdout)["scores"] == {"use": None, "points": None}
 
 
 def test_show_looks_into_the_namespace_that_is_asked_for(store: Store) -> None:
