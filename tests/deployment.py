@@ -71,7 +71,7 @@ class Record:
     """A record of the input, `key` being the account (or user) that it goes to the partition of."""
 
     key: str
-    value: bytes
+    value: bytes | None
     partition: int | None = None
 
 
@@ -194,7 +194,11 @@ class Deployment:
             fed.record.value, int(time.time() * 1000), now_ms=self.judged_at_ms, partition=fed.partition
         )
 
-    def dead_letters(self) -> dict[tuple[int, int], tuple[str, bytes]]:
+    def tell(self, said: Mapping[str, object] | bytes | None) -> None:
+        """The oracle alone hears of it: it was appended in another way, or is written so that only a worker reads it."""
+        self.oracle.feed(said, int(time.time() * 1000), now_ms=self.judged_at_ms)
+
+    def dead_letters(self) -> dict[tuple[int, int], tuple[str, bytes | None]]:
         """What has to be in the dead letters: (partition, offset) -> reason and value."""
         return {
             (fed.partition, fed.offset): (fed.outcome.removeprefix("dead_letter:"), fed.record.value)
