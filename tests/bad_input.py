@@ -143,6 +143,7 @@ def _no_event() -> list[Odd]:
 
 def _fields() -> list[Odd]:
     found = []
+    bad: Any
     for name in ("event", "user_id", "account_id", "event_id"):
         for bad in (7, 1.5, True, ["a"], {"a": 1}):
             says = f"{name} is {bad!r}; allowed is a string"
@@ -186,6 +187,7 @@ def _raw_text() -> list[Odd]:
 
 def _times() -> list[Odd]:
     found = []
+    bad: Any
     nothing = ("", "yesterday", "2024-03-01", "2024-03-01T12:00:00", "2024-13-01T00:00:00Z", "2024-02-30T00:00:00Z")
     absurd = (-1, -1e300, 1e300, 2**63, float("nan"), float("inf"), "-4000-01-01T00:00:00Z", "99999-01-01T00:00:00Z")
     for bad in (*nothing, *absurd):

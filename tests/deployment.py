@@ -71,7 +71,7 @@ class Record:
     """A record of the input, `key` being the account (or user) that it goes to the partition of."""
 
     key: str
-    value: bytes | None
+    value: bytes
     partition: int | None = None
 
 
@@ -195,10 +195,10 @@ class Deployment:
         )
 
     def tell(self, said: Mapping[str, object] | bytes | None) -> None:
-        """The oracle alone hears of it: it was appended in another way, or is written so that only a worker reads it."""
+        """The oracle alone hears of it: it was appended otherwise, or is written so that only a worker can read it."""
         self.oracle.feed(said, int(time.time() * 1000), now_ms=self.judged_at_ms)
 
-    def dead_letters(self) -> dict[tuple[int, int], tuple[str, bytes | None]]:
+    def dead_letters(self) -> dict[tuple[int, int], tuple[str, bytes]]:
         """What has to be in the dead letters: (partition, offset) -> reason and value."""
         return {
             (fed.partition, fed.offset): (fed.outcome.removeprefix("dead_letter:"), fed.record.value)

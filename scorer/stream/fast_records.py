@@ -21,7 +21,10 @@ class RawPartitionRecords(PartitionRecords):  # type: ignore[misc]
 
     @classmethod
     def of(cls, stock: PartitionRecords) -> "RawPartitionRecords":
-        """Take over what was fetched, as `KeptRecords` (header_names.py). `stock` must not have been iterated yet, and not be afterwards."""
+        """Take over what was fetched, its records being `KeptRecords` (`header_names.py`).
+
+        `stock` must not have been iterated yet, and not be afterwards.
+        """
         stock._records_iterator = None  # it refers to `stock`: a cycle that would keep the fetched bytes
         return cls(
             stock._tp,

@@ -76,7 +76,7 @@ class KeptBatch:
         """All its records."""
         batch = iter(_DefaultRecordBatchPy(self._data))  # which decompresses it
         batch._buffer = _Forgiving(batch._buffer)
-        return batch
+        yield from batch
 
 
 class _Forgiving(bytearray):
