@@ -53,4 +53,7 @@ class Patience:
                 await self.pause(error)
 
     def _over(self) -> Unreachable:
-        return Unreachable(f"{self._brokers} can't be reached, waited {self._seconds:g} s (last: {self._reason})")
+        return Unreachable(
+            f"SCORER_BROKERS={self._brokers} can't be reached, waited {self._seconds:g} s (last: {self._reason}): "
+            "is this where the brokers are, and do they run? SCORER_BROKER_PATIENCE is how long to wait for them"
+        )

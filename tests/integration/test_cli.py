@@ -143,7 +143,7 @@ def test_a_topic_that_would_lose_data_stops_the_start_with_the_command_that_mend
         "SCORER_HTTP": "127.0.0.1:0",
     }
     told = commands.run("worker", cwd=folder, settings=settings)
-    assert told.status == 1
+    assert told.status == 2
     assert any(
         line.startswith(f"  topic {namespace}-journal: cleanup.policy is compact, needed is delete. To mend it: ")
         for line in told.stderr.splitlines()
@@ -152,16 +152,75 @@ def test_a_topic_that_would_lose_data_stops_the_start_with_the_command_that_mend
 
 
 @pytest.mark.parametrize(
-    ("file", "told"),
+    ("login", "database", "told"),
     [
-        ("version: 1\nevnts: {}\n", "scoring.yaml:2: evnts: unknown key"),
-        ("[", "scoring.yaml:"),
-        (None, "can't be read"),
+        ("", "0", "Redis refuses the user name or password"),
+        (":geheim-1@", "0", "Redis refuses the user name or password"),
+        (":right@", "99", "it has no database of this number; end the URL with another, such as /0"),
     ],
 )
-def test_a_bad_scoring_file_is_bad_usage_and_nothing_is_touched(folder: Path, file: str | None, told: str) -> None:
+def test_a_redis_that_refuses_us_is_bad_usage_and_told_without_the_password(
+    kafka: KafkaServer, redis_server: RedisServer, namespace: str, folder: Path, login: str, database: str, told: str
+) -> None:
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.config_set("requirepass", "right")
+    place = f"127.0.0.1:{redis_server.port}/{database}"
+    settings = {
+        "SCORER_BROKERS": kafka.bootstrap,
+        "SCORER_NAMESPACE": namespace,
+        "SCORER_INPUT_TOPIC": f"{namespace}-events",
+        "SCORER_PARTITIONS": "1",
+        "SCORER_HTTP": "127.0.0.1:0",
+        "SCORER_REDIS_URL": f"redis://{login}{place}",
+        "SCORER_LOG_FORMAT": "json",
+    }
+    done = commands.run("worker", cwd=folder, settings=settings)
+    last = json.loads(done.stderr.splitlines()[-1])
+    assert (done.status, done.stdout) == (2, "")
+    assert last["error"].startswith(f"SCORER_REDIS_URL=redis://{place}: {told}")
+    assert "geheim" not in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_worker_goes_on_without_redis_and_says_once_that_it_is_away(
+    kafka: KafkaServer, namespace: str, folder: Path
+) -> None:
+    port = free_port()
+    settings = {
+        "SCORER_BROKERS": kafka.bootstrap,
+        "SCORER_NAMESPACE": namespace,
+        "SCORER_INPUT_TOPIC": f"{namespace}-events",
+        "SCORER_PARTITIONS": "1",
+        "SCORER_HTTP": f"127.0.0.1:{port}",
+        "SCORER_REDIS_URL": "redis://127.0.0.1:1/0",
+        "SCORER_LOG_FORMAT": "json",
+    }
+    with started(folder, settings=settings) as worker:
+        wait_until(lambda: get(port, "/readyz")[0] == 200, lambda: says(folder))
+        wait_until(lambda: "redis is away" in says(folder), lambda: says(folder))
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(60) == 0
+    (away,) = (json.loads(line) for line in says(folder).splitlines() if "redis is away" in line)
+    assert (away["level"], away["redis"]) == ("warning", "redis://127.0.0.1:1/0")
+    assert "Connection refused" in away["error"]
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        (b"version: 1\nevnts: {}\n", "scoring.yaml:2: evnts: unknown key"),
+        (b"[", "scoring.yaml:"),
+        (b"", "scoring.yaml: is empty: start with `version: 1`"),
+        (b"\x7fELF\x02\x01\x01\x00", "scoring.yaml:1: is not YAML: the character U+007F can't stand in it"),
+        (b"\x1f\x8b\x08\x00", "scoring.yaml: must be UTF-8: byte 1 isn't"),
+        (b"version: 1\nevents:\n\topened: {}\n", "scoring.yaml:3: is not YAML: "),
+        (b"#" * 5_000_000, "scoring.yaml: is too large"),
+        (None, "can't be read"),
+    ],
+    ids=["unknown key", "cut off", "empty", "a program", "gzip", "tabs", "large", "none"],
+)
+def test_a_bad_scoring_file_is_bad_usage_and_nothing_is_touched(folder: Path, file: bytes | None, told: str) -> None:
     scoring = folder / "scoring.yaml"
-    scoring.unlink() if file is None else scoring.write_text(file)
+    scoring.unlink() if file is None else scoring.write_bytes(file)
     done = commands.run("worker", cwd=folder, settings={"SCORER_BROKERS": "127.0.0.1:1"})
     assert (done.status, done.stdout) == (2, "")
     assert told in done.stderr and "Traceback" not in done.stderr
