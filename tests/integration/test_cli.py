@@ -120,7 +120,12 @@ def test_a_worker_whose_broker_never_comes_fails_with_1_and_one_reason(folder: P
     told = commands.run("worker", "--log-format", "json", cwd=folder, settings=settings)
     last = json.loads(told.stderr.splitlines()[-1])
     assert (told.status, told.stdout) == (1, "")
-    assert last["event"] == "the worker stops" and "127.0.0.1:1 can't be reached, waited 1 s" in last["error"]
+    assert last["event"] == "the worker stops"
+    assert last["error"].startswith("SCORER_BROKERS=127.0.0.1:1 can't be reached, waited 1 s (last: ")
+    assert "SCORER_BROKER_PATIENCE is how long to wait" in last["error"]
+    lines = [json.loads(line)["event"] for line in told.stderr.splitlines()]
+    assert [line for line in lines if line.endswith("trying on, for 1 s")] == lines[2:3]
+    assert len(lines) == 4  # and once what aiokafka has to say
     assert "Traceback" not in told.stderr
 
 
