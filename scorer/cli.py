@@ -8,6 +8,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -42,6 +43,15 @@ class EntityKind(StrEnum):
 
     USER = "user"
     ACCOUNT = "account"
+
+
+def _utf8(entity_id: str) -> str:
+    """What the terminal gave may be any bytes, an id may not."""
+    try:
+        entity_id.encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter(f"{entity_id!a} is not UTF-8, which every id is") from None
+    return entity_id
 
 
 def _print_version(wanted: bool) -> None:
@@ -102,7 +112,10 @@ def show(
     settings: Settings,
     kind: Annotated[EntityKind, typer.Argument(help="What it is.")],
     entity_id: Annotated[
-        str, typer.Argument(metavar="ID", help="acme, or acme/ann for a user (a % or / in acme percent-encoded).")
+        str,
+        typer.Argument(
+            metavar="ID", parser=_utf8, help="acme, or acme/ann for a user (a % or / in acme percent-encoded)."
+        ),
     ],
     model: Annotated[
         str | None, typer.Option(help="One model; without it, every model of the scoring file that scores this kind.")
@@ -215,6 +228,8 @@ def demo(
 
 def main() -> None:
     """The program `scorer`."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be any bytes; stderr does so anyway
     try:
         app()
     except KeyboardInterrupt:  # before a command could take it

@@ -312,6 +312,16 @@ def test_show_looks_into_the_namespace_that_is_asked_for(store: Store) -> None:
     assert store.show("account", "acme", "--namespace", "other").status == 1
 
 
+def test_what_is_no_text_is_refused_or_shown_escaped(store: Store, folder: Path) -> None:
+    nobody = store.show("user", "\udcff")
+    assert (nobody.status, nobody.stdout) == (2, "")
+    assert r"'\udcff' is not UTF-8" in nobody.stderr and "Traceback" not in nobody.stderr
+    strict = {"PYTHONIOENCODING": "utf-8:strict"}  # as in a terminal with a locale
+    checked = commands.run("check", "--json", "\udcff.yaml", cwd=folder, settings=strict)
+    assert checked.status == 2 and checked.stderr == ""
+    assert r'"file": "\udcff.yaml"' in checked.stdout
+
+
 def test_show_with_redis_away_names_it(folder: Path) -> None:
     told = commands.run("show", "user", "u", "--redis-url", "redis://127.0.0.1:1/0", cwd=folder)
     assert (told.status, told.stdout) == (1, "")
