@@ -11,6 +11,9 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[1]
 
+IN_ORDER = ("README.md", "docs/how-it-works.md", "docs/scoring-file.md", "docs/settings.md", "docs/operations.md")
+"""Documents whose commands are run, each in the place that those before it have made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
