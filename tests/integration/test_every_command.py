@@ -104,9 +104,31 @@ def test_a_wrong_password_of_redis_is_named_without_it(redis_server: RedisServer
     for login in ("", "ann:geheim@"):
         url = f"redis://{login}127.0.0.1:{redis_server.port}/0"
         told = run_all(ON_REDIS, folder, {"SCORER_REDIS_URL": url})
-        assert set(without_tracebacks(told).values()) <= {1, 2}
+        assert without_tracebacks(told) == dict.fromkeys(ON_REDIS, 2)
         for outcome in told.values():
             assert "redis://user:password@host:port/0" in outcome.stderr
+
+
+def test_a_key_of_somebody_else_is_a_failure_that_says_so(redis_server: RedisServer, folder: Path) -> None:
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.set("scorer:partition:0", "garbage")
+        client.zadd("scorer:rank:use:account", {"acme": 1})
+        client.set("scorer:score:use:account:acme", "[1]")
+        told = run_all(ON_REDIS, folder, {"SCORER_REDIS_URL": redis_server.url})
+        assert set(without_tracebacks(told).values()) == {2}
+        for outcome in told.values():
+            assert "a key there isn't scorer's" in outcome.stderr
+        client.delete("scorer:rank:use:account")
+        client.lpush("scorer:rank:use:account", "acme")
+        assert without_tracebacks(run_all(("top",), folder, {"SCORER_REDIS_URL": redis_server.url})) == {"top": 1}
+
+
+def test_a_certificate_that_is_none_is_bad_usage(folder: Path) -> None:
+    settings = NOWHERE | {"SCORER_KAFKA_SECURITY_PROTOCOL": "SSL", "SCORER_KAFKA_CA_FILE": "events.jsonl"}
+    told = run_all(ON_KAFKA, folder, settings)
+    assert without_tracebacks(told) == dict.fromkeys(ON_KAFKA, 2)
+    for outcome in told.values():
+        assert "the CA file events.jsonl can't be used" in outcome.stderr
 
 
 # ---- where the output goes
