@@ -10,8 +10,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from scorer.redis_reading import RedisRefused
-from scorer.stream.broker_errors import BadConnection
+from scorer.redis_reading import WrongRedis
+from scorer.stream.broker_errors import BadConnection, NotAccepted, WrongTopic
 
 DONE = 0
 """Exit status: all that was asked for."""
@@ -22,7 +22,7 @@ FAILED = 1
 BAD_USAGE = 2
 """Exit status: the command line, a setting or a file is wrong, and nothing was done."""
 
-_WRONG_SETTINGS = (BadConnection, RedisRefused)
+_WRONG_SETTINGS = (BadConnection, NotAccepted, WrongTopic, WrongRedis)
 
 RUN, SCORES, EVENTS, UPKEEP = "Run", "Scores", "Events", "Check and repair"
 """Under which heading of `scorer --help` a command stands."""

@@ -21,6 +21,8 @@ import redis
 
 from tests import commands
 from tests.commands import EVERY_COMMAND, Outcome
+from tests.integration import test_connection
+from tests.integration.test_connection import SecureKafka
 from tests.servers import KafkaServer, RedisServer
 from tests.topic_making import make_topic
 from tests.worker_process import wait_until
@@ -35,6 +37,10 @@ NOWHERE = {
     "SCORER_REDIS_URL": "redis://ann:geheim@127.0.0.1:1/0",
     "SCORER_BROKER_PATIENCE": "1s",
 }
+
+
+secure = test_connection.secure
+"""The fixture: a Kafka that wants a password."""
 
 
 @pytest.fixture
@@ -121,6 +127,22 @@ def test_a_key_of_somebody_else_is_a_failure_that_says_so(redis_server: RedisSer
         client.delete("scorer:rank:use:account")
         client.lpush("scorer:rank:use:account", "acme")
         assert without_tracebacks(run_all(("top",), folder, {"SCORER_REDIS_URL": redis_server.url})) == {"top": 1}
+
+
+def test_a_wrong_password_of_kafka_is_bad_usage_and_named_without_it(secure: SecureKafka, folder: Path) -> None:
+    settings = NOWHERE | {
+        "SCORER_BROKERS": secure.password_over_tls,
+        "SCORER_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "SCORER_KAFKA_SASL_MECHANISM": "PLAIN",
+        "SCORER_KAFKA_SASL_USERNAME": "ann",
+        "SCORER_KAFKA_SASL_PASSWORD": "geheim",
+        "SCORER_KAFKA_CA_FILE": secure.certificate,
+        "SCORER_BROKER_PATIENCE": "1m",
+    }
+    told = run_all(ON_KAFKA, folder, settings)
+    assert without_tracebacks(told) == dict.fromkeys(ON_KAFKA, 2)
+    for outcome in told.values():
+        assert "SCORER_KAFKA_SASL_PASSWORD" in outcome.stderr.splitlines()[-1]
 
 
 def test_a_certificate_that_is_none_is_bad_usage(folder: Path) -> None:
