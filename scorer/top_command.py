@@ -38,7 +38,7 @@ def run_top(settings: Settings, wanted: Wanted, model: Model | None, *, as_json:
         print_json(ranking.as_json())
     else:
         console = output()
-        console.print(RankTable(model, console).render(ranking))
+        console.print(RankTable(model, console).render(ranking), crop=False)
     return ranking.ranked > 0
 
 
