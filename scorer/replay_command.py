@@ -17,7 +17,7 @@ from scorer.consoles import errors
 from scorer.replaying.flow import Replay, replay
 from scorer.replaying.formats import BadLine, BadTable, FileFormat, Format, JsonLines
 from scorer.replaying.lines import LineReader, first_line
-from scorer.replaying.progress import Progress, ProgressFile, Target, Unusable
+from scorer.replaying.progress import Changed, Progress, ProgressFile, Target, Unusable
 from scorer.replaying.table import CsvRows
 from scorer.service import connection_of
 from scorer.settings import Settings
@@ -133,6 +133,11 @@ class _Run:
             return self.replayed
         try:
             earlier = self._kept.load()
+        except Changed as error:
+            if self._source.resume:
+                end_bad_usage(f"{error}. --from-start begins again, whatever was written")
+            say(f"{error}: beginning at the first line")
+            return self.replayed
         except Unusable as error:
             end_bad_usage(f"{error}. --from-start begins again, whatever was written")
         except OSError as error:
