@@ -84,8 +84,7 @@ def resync(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--timeout") from error
     set_up_logs(settings.log_format, settings.log_level)
-    if not run_resync(settings, patience, as_json=as_json):
-        raise typer.Exit(FAILED)
+    raise typer.Exit(run_resync(settings, patience, as_json=as_json))
 
 
 @app.command(rich_help_panel=UPKEEP)
@@ -126,7 +125,7 @@ def demo(
     try:
         run_demo(seconds=seconds, events_per_second=events_per_second, seed=seed)
     except DemoFailed as error:
-        fail(str(error))
+        fail(error)
 
 
 def main() -> None:
