@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from scorer.core.model import Band, Kind, Model, Weight
-from scorer.demo_table import TREND_SECONDS, DemoTable, Standings, Trends
+from scorer.demo.table import TREND_SECONDS, DemoTable, Standings, Trends
 from tests.tables import plain_rows
 
 MODEL = Model("use", (Kind.ACCOUNT,), 30, {"a": Weight(1.0)})

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from scorer.core.model import INACTIVE_BAND, Model
+from scorer.core.model import INACTIVE_BAND, Model, Shape
 
 TREND_SECONDS = 30.0
 _BAR_CELLS = 20
@@ -64,18 +64,19 @@ class DemoTable:
         self._model = model
         self._hints = hints
 
-    @property
-    def model_name(self) -> str:
-        return self._model.name
-
-    def render(self, standings: Standings, trends: Trends, progress: str, rows: int | None = None) -> Group:
-        """`rows`: at most so many accounts; `progress`: one sentence about the traffic."""
+    def render(
+        self, standings: Standings, trends: Trends, progress: str, rows: int | None = None, *, page: str = ""
+    ) -> Group:
+        """`rows`: at most so many accounts; `progress`: one sentence about the traffic; `page`: its address."""
         accounts = standings.ranked
         shown = accounts[:rows]
-        title = Text.assemble((f"{self._model.name} of made-up accounts", "bold"), "  1 to 100, 100 is healthy")
+        scale = "the raw score" if self._model.curve.shape is Shape.NONE else "1 to 100, 100 is healthy"
+        title = Text.assemble((f"{self._model.name} of made-up accounts", "bold"), f"  {scale}")
         parts: list[Text | Table] = [title, self._table(standings, trends, shown)]
+        if page:
+            parts.insert(0, Text.assemble("page: ", (page, "bold underline")))
         if not accounts:
-            parts[1] = Text("No ranking yet: it comes within seconds of the first scores.")
+            parts[-1] = Text("No ranking yet: it comes within seconds of the first scores.")
         elif len(shown) < len(accounts):
             parts.append(Text(f"and {len(accounts) - len(shown)} more", style=_MUTED))
         parts += [Text(line, style=_MUTED) for line in (self._state(standings), progress, *self._hints) if line]
@@ -89,13 +90,15 @@ class DemoTable:
         table.add_column("score", justify="right", min_width=5)
         table.add_column(f"{TREND_SECONDS:.0f} s", justify="right", min_width=7)
         table.add_column("band", min_width=10)
+        scores = [standings.scores[account]["score"] for account in accounts]
+        longest = 100.0 if self._model.curve.shape is not Shape.NONE else max([*scores, 1.0])
         for rank, account in enumerate(accounts, 1):
             score = standings.scores[account]
             shape, colour = self._look(score["band"])
             table.add_row(
                 str(rank),
                 escape(account),
-                Text("━" * round(score["score"] / 100 * _BAR_CELLS), style=colour),
+                Text("━" * round(score["score"] / longest * _BAR_CELLS), style=colour),
                 f"{score['score']:.1f}",
                 _direction(trends.moved(account)),
                 Text(f"{shape} {score['band']}", style=colour),
