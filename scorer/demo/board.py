@@ -192,7 +192,7 @@ def _rounded(close: Close | None) -> float | None:
 
 def _extend(trail: deque[tuple[float, float]], at: float, score: float) -> None:
     """One point every few seconds, the last of which moves until its time is over."""
-    if len(trail) > 1 and at - trail[-2][0] < _TRAIL_STEP_SECONDS:
+    if len(trail) > 1 and trail[-1][0] - trail[-2][0] < _TRAIL_STEP_SECONDS:
         trail.pop()
     trail.append((at, score))
     while trail and trail[0][0] < at - TRAIL_SECONDS:

@@ -87,7 +87,7 @@ def habits_for(events: Sequence[str], durations: Sequence[str], model: Model) ->
     by_worth = sorted(fine, key=lambda event: (worth[event], event))
     shares: dict[Role, dict[str, float]] = {}
     for role, tail in _TAIL.items():
-        share = {event: (0.3 + (worth[event] or usual) / usual) ** -tail for event in fine}
+        share = {event: (0.3 + abs(worth[event] or usual) / usual) ** -tail for event in fine}
         harm = _HARM_SHARE * sum(share.values()) / max(len(bad), 1)
         shares[role] = share | dict.fromkeys(bad, harm)
     valued = [event for event in by_worth if worth[event] > 0] or by_worth

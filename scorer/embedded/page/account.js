@@ -3,7 +3,8 @@
 import { at, day, direction, drawn, figure, look, one, path, show, span, table, tell, time } from "/draw.js";
 import { alertsNewestFirst, byId, state } from "/state.js";
 
-const EDGE = { left: 32, right: 14, top: 16, bottom: 24, gap: 20 };
+const EDGE = { left: 32, top: 16, bottom: 24, gap: 20 };
+const LABELS = { narrow: 14, wide: 96, from: 560 };
 const LIVE_SHARE = 0.3;
 const GRID_DAYS = 14;
 const LIVE_SPANS = [30, 60, 120, 180];
@@ -103,7 +104,8 @@ function renderChart() {
 }
 
 function scales(account, width, height) {
-  const inner = width - EDGE.left - EDGE.right - EDGE.gap;
+  const margin = width < LABELS.from ? LABELS.narrow : LABELS.wide;
+  const inner = width - EDGE.left - margin - EDGE.gap;
   const split = EDGE.left + inner * (1 - LIVE_SHARE);
   const most = Math.max(1, ...account.days.filter((score) => score), ...account.trail.map(([, score]) => score));
   const top = state.about.scale ? state.about.scale[1] : most * 1.1;
@@ -113,10 +115,11 @@ function scales(account, width, height) {
   return {
     width, height, split, top, seconds,
     live: split + EDGE.gap,
-    right: width - EDGE.right,
+    right: width - margin,
+    labelled: margin === LABELS.wide,
     y: (score) => EDGE.top + (1 - score / top) * (height - EDGE.top - EDGE.bottom),
     day: (place) => EDGE.left + (place / days) * (split - EDGE.left),
-    moment: (now) => split + EDGE.gap + (1 - (state.frame.at - now) / seconds) * (width - EDGE.right - split - EDGE.gap),
+    moment: (now) => split + EDGE.gap + (1 - (state.frame.at - now) / seconds) * (width - margin - split - EDGE.gap),
   };
 }
 
@@ -127,7 +130,7 @@ function pointsOf(account, scale) {
   return [...past, ...live];
 }
 
-function stripes({ y, top, right, split, live }) {
+function stripes({ y, top, right, split, live, labelled }) {
   const { bands } = state.about;
   return bands.flatMap((band, place) => {
     const low = Math.max(0, band.lower ?? 0);
@@ -135,7 +138,7 @@ function stripes({ y, top, right, split, live }) {
     if (high <= low) return [];
     const { role, shape, word } = look(bands, place);
     const size = { y: y(high), height: y(low) - y(high), class: `stripe ${role}` };
-    const label = { class: `label ${role}`, x: EDGE.left + 8, y: y(high) + 14 };
+    const label = { class: `label ${role}`, x: labelled ? right + 10 : EDGE.left + 6, y: (y(high) + y(low)) / 2 + 4 };
     return [
       drawn("rect", { x: EDGE.left, width: split - EDGE.left, ...size }),
       drawn("rect", { x: live, width: right - live, ...size }),

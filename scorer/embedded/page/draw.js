@@ -64,7 +64,6 @@ export function span(seconds) {
   return whole < 3600 ? `${Math.floor(whole / 60)} min` : `${Math.floor(whole / 3600)} h`;
 }
 
-// "↓ 18.2", and in words for who doesn't see arrows.
 export function direction(points) {
   if (points === null || points === undefined) return { sign: "new", word: "new" };
   if (Math.abs(points) < 0.05) return { sign: "·", word: "unchanged" };
@@ -78,6 +77,15 @@ export function look(bands, band) {
   if (band < 0) return { role: "role-none", shape: "○", word: "inactive" };
   const step = Math.round((band / Math.max(bands.length - 1, 1)) * (SHAPES.length - 1));
   return { role: `role-${step}`, shape: SHAPES[step], word: bands[band].name.replaceAll("_", " ") };
+}
+
+// A sign for the eye, a word for the ear.
+export function point(element, points) {
+  const { sign, word } = direction(points);
+  if (element.dataset.word === word) return;
+  element.dataset.word = word;
+  const seen = made("span", { "aria-hidden": "true" }, sign);
+  element.replaceChildren(seen, made("span", { class: "hidden" }, word));
 }
 
 export function show(element, { role, shape, word }) {

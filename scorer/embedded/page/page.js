@@ -5,7 +5,7 @@ import { renderAccount, startAccount } from "/account.js";
 import { renderDistribution, startDistribution } from "/distribution.js";
 import { at, made, span, tell, time, whole } from "/draw.js";
 import { forgetRows, renderRanking, startRanking } from "/ranking.js";
-import { state, take } from "/state.js";
+import { alertsNewestFirst, state, take } from "/state.js";
 
 const STALE_SECONDS = 4;
 const SHAPES = { starting: "○", loading: "◔", switching: "◑", live: "●", ended: "○" };
@@ -53,6 +53,7 @@ function render() {
   renderDistribution();
   renderAlerts();
   renderFooter();
+  announce();
 }
 
 function renderStage() {
@@ -77,6 +78,15 @@ function renderStage() {
   tell(at("subject"), `${about.model}: ${whose}${about.scale ? ". 100 is healthy" : ""}`);
 }
 
+// For the ear: what changed, once.
+function announce() {
+  const newest = alertsNewestFirst()[0];
+  const text = newest && state.frame.stage === "live"
+    ? `Alert ${newest.resolved ? "resolved" : "fired"}: ${newest.rule.replaceAll("_", " ")}, ${newest.entity}`
+    : state.frame.stage;
+  if (at("announced").textContent !== text) at("announced").textContent = text;
+}
+
 function notice(text) {
   const box = at("notice");
   box.hidden = !text;
@@ -90,5 +100,7 @@ function renderFooter() {
   const parts = Object.entries(OUTCOMES).filter(([name]) => records[name])
     .map(([name, word]) => `${whole(records[name])} ${word}`);
   at("records").textContent = sent ? [`${whole(sent)} records sent`, ...parts].join(" · ") : "";
-  if (hints.length && !at("hints").childElementCount) at("hints").replaceChildren(made("code", {}, hints[0]));
+  if (hints.length && !at("hints").childElementCount) {
+    at("hints").replaceChildren("Ask for a score yourself: ", made("code", {}, hints[0]));
+  }
 }

@@ -1,6 +1,6 @@
 // The ranking: a listbox, so that the keyboard works as everyone expects and rows may move below the focus.
 
-import { at, calm, direction, drawn, look, made, one, path, show, tell, whole } from "/draw.js";
+import { at, calm, drawn, look, made, one, path, point, show, tell, whole } from "/draw.js";
 import { moved, state } from "/state.js";
 
 const ROW = 36;
@@ -62,6 +62,7 @@ function sort() {
   best.forEach((account, place) => { account.place = place + 1; });
   const ranked = by === "best" ? best : [...best].sort(by === "falling" ? falling : moving);
   at("rows-empty").hidden = ranked.length > 0;
+  at("rows").setAttribute("aria-busy", String(!ranked.length));
   tell(at("ranked"), ranked.length ? whole(ranked.length) : "");
   at("move-title").textContent = by === "moving" ? "3 min" : "7 days";
   arrange(ranked);
@@ -129,12 +130,7 @@ function mark() {
     const row = rows.get(account.number);
     row.place.textContent = account.place;
     row.element.setAttribute("aria-selected", String(account.id === state.chosen));
-    const { sign, word } = direction(lately ? moved(account) : account.delta);
-    if (row.move.textContent !== sign) {
-      row.move.textContent = sign;
-      row.move.setAttribute("aria-label", word);
-      row.move.setAttribute("role", "img");
-    }
+    point(row.move, lately ? moved(account) : account.delta);
   });
   const chosen = order.find((account) => account.id === state.chosen);
   if (chosen) at("rows").setAttribute("aria-activedescendant", `row-${chosen.number}`);

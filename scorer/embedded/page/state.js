@@ -34,7 +34,7 @@ function begin(about) {
 
 function extend({ trail, score }, now) {
   if (score === null) return;
-  if (trail.length > 1 && now - trail[trail.length - 2][0] < TRAIL_STEP_SECONDS) trail.pop();
+  if (trail.length > 1 && trail.at(-1)[0] - trail.at(-2)[0] < TRAIL_STEP_SECONDS) trail.pop();
   trail.push([now, score]);
   while (trail.length && trail[0][0] < now - state.about.trail_seconds) trail.shift();
 }
