@@ -10,7 +10,7 @@ const PLAIN_BINS = 24;
 
 let bins = [];
 let cursor = null;
-let shownAt = 0;
+let shownAt = -Infinity;
 
 export function startDistribution() {
   const chart = at("histogram");
@@ -162,7 +162,7 @@ function standard({ x, width, height }) {
   return [
     drawn("path", { class: "standard", d: `M${where} ${EDGE.top - 16}V${height - EDGE.bottom}` }),
     drawn("text", { class: "strong", x: where + (anchor === "end" ? -6 : 6), y: EDGE.top - 8, "text-anchor": anchor },
-      `benchmark ${figure(benchmark.raw)}`),
+      state.about.peers.length ? "benchmark of the peers" : `benchmark ${figure(benchmark.raw)}`),
   ];
 }
 

@@ -32,7 +32,7 @@ stream.onmessage = (message) => {
   if (!state.chosen) state.chosen = state.about.suggested;
   if (!drawing) { drawing = true; requestAnimationFrame(() => { drawing = false; render(); }); }
 };
-setInterval(renderStage, 1000);
+setInterval(render, 1000);  // what was put off for calm, and how old it all is
 
 function choose(id) {
   state.chosen = id;
@@ -46,8 +46,8 @@ function readAddress() {
 }
 
 function render() {
-  if (!state.frame) return;
   renderStage();
+  if (!state.frame) return;
   renderRanking();
   renderAccount();
   renderDistribution();

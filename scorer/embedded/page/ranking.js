@@ -12,8 +12,8 @@ const SMALLEST_RANGE = 20;
 
 const rows = new Map();
 let order = [];
-let sortedAt = 0;
-let heldUntil = 0;
+let sortedAt = -Infinity;
+let heldUntil = -Infinity;
 let typed = { text: "", at: 0 };
 let choose = () => {};
 
@@ -27,7 +27,7 @@ export function startRanking(onChoose) {
     const row = event.target.closest(".row");
     if (row) choose(state.accounts[Number(row.dataset.number)].id);
   });
-  at("order").addEventListener("change", () => { sortedAt = heldUntil = 0; renderRanking(); at("rows").scrollTop = 0; });
+  at("order").addEventListener("change", () => { sortedAt = heldUntil = -Infinity; renderRanking(); at("rows").scrollTop = 0; });
 }
 
 function hold() {
