@@ -48,6 +48,8 @@ export function renderAccount() {
   const { sign, word } = direction(account.delta);
   tell(at("account-move"), account.delta === null ? "" : `${sign.slice(0, 1)} ${word} in 7 days`);
   tell(at("account-why"), reason(account));
+  const today = account.asOf > state.frame.at - 43200;
+  at("account-age").textContent = account.asOf ? `as of ${today ? time(account.asOf) : day(account.asOf)}` : "";
   renderChart();
 }
 
@@ -58,7 +60,7 @@ function renderWithout(account) {
   at("account-band").textContent = waits
     ? `○ warming up: ${account.population} of ${account.minPopulation} active accounts needed`
     : "○ no event yet";
-  at("account-move").textContent = at("account-why").textContent = "";
+  for (const part of ["account-move", "account-why", "account-age"]) at(part).textContent = "";
   renderChart();
 }
 
@@ -67,14 +69,13 @@ function said([name, value]) {
 }
 
 function reason(account) {
-  const facts = [`raw score ${figure(account.raw)}`];
-  if (account.benchmark !== null) facts[0] += `, benchmark ${figure(account.benchmark)}`;
-  if (account.asOf) facts.push(`as of ${account.asOf > state.frame.at - 43200 ? time(account.asOf) : day(account.asOf)}`);
-  if (account.own === null || account.delta === null || Math.abs(account.delta) < 0.05) return facts.join(" · ");
+  const against = account.benchmark === null ? "" : `, benchmark ${figure(account.benchmark)}`;
+  const facts = `raw score ${figure(account.raw)}${against}`;
+  if (account.own === null || account.delta === null || Math.abs(account.delta) < 0.05) return facts;
   const others = account.delta - account.own;
   const why = [`${signed(account.own)} by its own activity`];
   if (Math.abs(others) >= 0.05) why.push(`${signed(others)} as the benchmark ${others < 0 ? "rose" : "fell"}`);
-  return [why.join(", "), ...facts].join(" · ");
+  return `${why.join(", ")} · ${facts}`;
 }
 
 function signed(points) {

@@ -183,7 +183,7 @@ function readout() {
   const about = isPlain()
     ? "Raw score, which is the score"
     : `Raw score in percent of the benchmark, the ${percentile}th percentile`;
-  const text = bin ? `${range(bin)}: ${whole(bin.accounts)} accounts, ${look(state.about.bands, bandOf(bin.from)).word}` : about;
+  const text = bin ? `${range(bin)}: ${whole(bin.accounts)} ${bin.accounts === 1 ? "account" : "accounts"}, ${look(state.about.bands, bandOf(bin.from)).word}` : about;
   if (at("histogram-readout").textContent !== text) at("histogram-readout").textContent = text;
 }
 

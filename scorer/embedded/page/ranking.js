@@ -4,7 +4,7 @@ import { at, calm, drawn, look, made, one, path, point, show, tell, whole } from
 import { moved, state } from "/state.js";
 
 const ROW = 36;
-const WAY = { width: 88, height: 20 };
+const WAY = { width: 72, height: 20 };
 const SORT_MS = 1000;
 const HOLD_MS = 2500;
 const FAR_ROWS = 12;
