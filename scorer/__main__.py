@@ -1,6 +1,19 @@
-"""`python -m scorer` is `scorer`."""
+"""The program `scorer`, also as `python -m scorer`."""
 
-from scorer.cli import main
+import signal
+
+
+def main() -> None:
+    """Load it, then run it. Loading takes half a second: who presses Ctrl-C meanwhile wants no traceback."""
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from scorer import cli  # noqa: PLC0415
+
+    if ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

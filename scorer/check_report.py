@@ -9,8 +9,9 @@ from rich.table import Table
 
 from scorer.checking import CheckReport
 from scorer.core.alert_rules import Rule, When
-from scorer.core.model import Model, Scoring, Shape, Weight
+from scorer.core.model import Kind, Model, Scoring, Shape, Weight
 from scorer.durations import format_duration
+from scorer.examples import DURATION_SECONDS, USERS_OF_AN_ACCOUNT
 
 
 def print_report(report: CheckReport, out: Console, err: Console) -> None:
@@ -21,6 +22,7 @@ def print_report(report: CheckReport, out: Console, err: Console) -> None:
         _print_models(report.scoring, out)
         _print_rules(report.scoring, out)
         _print_weights(report, out)
+        _print_examples(report, out)
     for problem in report.warnings:
         err.print(f"[bold yellow]warning[/]: {escape(str(problem))}", highlight=False, soft_wrap=True)
     if report.scoring is not None:
@@ -82,6 +84,36 @@ def _print_weights(report: CheckReport, out: Console) -> None:
     for row in report.weights:
         table.add_row(escape(row.event), *map(_weight, row.by_model.values()))
     out.print(table)
+
+
+def _print_examples(report: CheckReport, out: Console) -> None:
+    if not report.examples:
+        return
+    table = _table()
+    for heading in ("model", "example", "does so"):
+        table.add_column(heading)
+    for heading in ("raw", "benchmark", "score"):
+        table.add_column(heading, justify="right")
+    table.add_column("band")
+    for each in report.examples:
+        table.add_row(
+            escape(each.model),
+            "a user" if each.kind is Kind.USER else f"an account of {USERS_OF_AN_ACCOUNT} users",
+            each.pace,
+            f"{each.raw:,.1f}",
+            "-" if each.benchmark is None else f"{each.benchmark:,.1f}",
+            f"{each.score:,.1f}",
+            escape(each.band),
+        )
+    out.print(table)
+    out.print(_WHAT_EXAMPLES_ARE, highlight=False)
+
+
+_WHAT_EXAMPLES_ARE = f"""\
+Examples, not measurements: each does every event with a weight above 0, once at a time
+({DURATION_SECONDS // 60} minutes where the value is seconds). The benchmark here is the file's `initial`, or who does
+so every day; the real one comes from your own users.
+"""
 
 
 def _table() -> Table:

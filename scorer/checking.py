@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scorer.core.alert_rules import When
 from scorer.core.model import Scoring, Shape, Weight
+from scorer.examples import Example, examples
 from scorer.scoring_file import Problem, ScoringFileError, read_keys, read_text
 from scorer.scoring_file.document import Document
 from scorer.scoring_file.problems import KeyPath
@@ -26,11 +27,12 @@ class EventWeights:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What `check` found. `scoring` is None, and `weights` empty, if there are errors."""
+    """What `check` found. `scoring` is None, and `weights` and `examples` are empty, if there are errors."""
 
     file: str
     scoring: Scoring | None
     weights: tuple[EventWeights, ...]
+    examples: tuple[Example, ...]
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
 
@@ -52,6 +54,7 @@ class CheckReport:
                 row.event: {model: asdict(weight) if weight else None for model, weight in row.by_model.items()}
                 for row in self.weights
             },
+            "examples": [example.as_json() for example in self.examples],
         }
 
 
@@ -60,14 +63,15 @@ def check(path: Path | str) -> CheckReport:
     try:
         document, keys, scoring = read_keys(read_text(path), str(path))
     except ScoringFileError as error:
-        return CheckReport(str(path), None, (), error.problems, ())
+        return CheckReport(str(path), None, (), (), error.problems, ())
     weights = tuple(
         EventWeights(event, {model.name: model.weights.get(event) for model in scoring.models}) for event in keys.events
     )
     warnings = sorted(
         [*_warnings(document, keys), *_rule_warnings(document, scoring)], key=lambda problem: problem.line or 0
     )
-    return CheckReport(str(path), scoring, weights, (), tuple(warnings))
+    durations = frozenset(name for name, event in keys.events.items() if event.duration)
+    return CheckReport(str(path), scoring, weights, tuple(examples(scoring, durations)), (), tuple(warnings))
 
 
 def _warnings(document: Document, keys: ScoringKeys) -> Iterator[Problem]:

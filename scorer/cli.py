@@ -4,28 +4,26 @@ Exit status: 0 done, 1 failed, 2 bad usage, settings or scoring file.
 """
 
 import importlib.metadata
-import json
 import sys
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from scorer import scoring_file
-from scorer.core.model import Kind, Scoring
+from scorer.commands import EVENTS, FAILED, RUN, UPKEEP, AsJson, end_bad_usage, fail, status_of
+from scorer.dead_letters_cli import app as dead_letters
 from scorer.durations import parse_duration
+from scorer.files_cli import app as files
 from scorer.logs import set_up_logs
-from scorer.setting_flags import BAD_USAGE, EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, end_bad_usage, flags
-from scorer.settings import Settings, SettingsError, load
-
-FAILED = 1
+from scorer.scores_cli import app as scores
+from scorer.setting_flags import EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, flags, load_scoring
+from scorer.settings import Settings
 
 app = typer.Typer(
     name="scorer",
     help="How engaged every user and customer is, within a second of what they do.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     # a bug's traceback must not show local variables: there are secrets among them
     pretty_exceptions_enable=False,
 )
@@ -34,14 +32,9 @@ _VERIFY_SETTINGS = (
     "broker_patience", "namespace", "input_topic", "scoring", "clock", "dedupe_ids", "log_format", "log_level"
 )  # fmt: skip
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead, for a program.")]
-
-
-class EntityKind(StrEnum):
-    """What `show` can be asked for."""
-
-    USER = "user"
-    ACCOUNT = "account"
+app.add_typer(files)
+app.add_typer(scores)
+app.add_typer(dead_letters, name="dead-letters", rich_help_panel=EVENTS)
 
 
 def _print_version(wanted: bool) -> None:
@@ -59,7 +52,7 @@ def _scorer(
     """It has options of its own only; without it, typer would run a single command without its name."""
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 @flags(EVERY_SETTING)
 def worker(settings: Settings) -> None:
     """Turn the events of a Kafka topic into scores in Redis, until SIGTERM or Ctrl-C."""
@@ -67,88 +60,12 @@ def worker(settings: Settings) -> None:
 
     from scorer.service import run_worker  # noqa: PLC0415
 
-    scoring = _scoring(settings.scoring)
+    scoring = load_scoring(settings)
     set_up_logs(settings.log_format, settings.log_level)
     uvloop.run(run_worker(settings, scoring))
 
 
-@app.command()
-def check(
-    file: Annotated[
-        Path | None, typer.Argument(help="The scoring file; without it, the one that SCORER_SCORING names.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say whether a scoring file is right, what each event weighs, and what is allowed but odd.
-
-    Exit status 2 if it isn't right.
-    """
-    from scorer.check_report import print_report  # noqa: PLC0415
-    from scorer.checking import check as check_file  # noqa: PLC0415
-    from scorer.consoles import errors, output  # noqa: PLC0415
-
-    report = check_file(file or _settings().scoring)
-    if as_json:
-        _print_json(report.as_json())
-    else:
-        print_report(report, output(), errors())
-    if not report.ok:
-        raise typer.Exit(BAD_USAGE)
-
-
-@app.command()
-@flags((*REDIS_SETTINGS, "namespace", "scoring"))
-def show(
-    settings: Settings,
-    kind: Annotated[EntityKind, typer.Argument(help="What it is.")],
-    entity_id: Annotated[
-        str, typer.Argument(metavar="ID", help="acme, or acme/ann for a user (a % or / in acme percent-encoded).")
-    ],
-    model: Annotated[
-        str | None, typer.Option(help="One model; without it, every model of the scoring file that scores this kind.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the scores of a user or an account, as they stand in Redis. Exit status 1 if there is none."""
-    from scorer import showing  # noqa: PLC0415
-
-    of = Kind[kind.name]
-    try:
-        shown = showing.read_scores(
-            settings.redis_url.get_secret_value(), settings.namespace, of, entity_id, _models(settings, of, model)
-        )
-    except showing.RedisUnusable as error:
-        _fail(str(error))
-    if as_json:
-        _print_json(shown.as_json())
-    elif shown.has_score or any(shown.scores.values()):
-        print("\n".join(showing.sentences(shown, datetime.now(UTC))))
-    else:
-        _fail(showing.why_nothing(shown))
-    if not shown.has_score:
-        raise typer.Exit(FAILED)
-
-
-@app.command()
-@flags((*KAFKA_SETTINGS, "broker_patience", "input_topic", "log_format", "log_level"))
-def replay(
-    settings: Settings,
-    file: Annotated[str, typer.Argument(help="A file of events, one JSON object a line; - for standard input.")],
-    as_json: AsJson = False,
-) -> None:
-    """Write events from a file into the input topic, keyed as the worker needs them.
-
-    A line that is no usable event is named and left out; exit status 1 if there was any. Events with an event_id are
-    counted once however often they are replayed, others each time.
-    """
-    from scorer.replay_command import run_replay  # noqa: PLC0415
-
-    set_up_logs(settings.log_format, settings.log_level)
-    if not run_replay(settings, file, as_json=as_json):
-        raise typer.Exit(FAILED)
-
-
-@app.command()
+@app.command(rich_help_panel=UPKEEP)
 @flags((*KAFKA_SETTINGS, *REDIS_SETTINGS, "broker_patience", "namespace", "input_topic", "log_format", "log_level"))
 def resync(
     settings: Settings,
@@ -172,7 +89,7 @@ def resync(
         raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel=UPKEEP)
 @flags((*KAFKA_SETTINGS, *REDIS_SETTINGS, *_VERIFY_SETTINGS))
 def verify(
     settings: Settings,
@@ -190,13 +107,13 @@ def verify(
     """
     from scorer.verify_command import Wanted, run_verify  # noqa: PLC0415
 
-    scoring = _scoring(settings.scoring)
+    scoring = load_scoring(settings)
     set_up_logs(settings.log_format, settings.log_level)
     if not run_verify(settings, scoring, Wanted(account or [], sample, seed), as_json=as_json):
         raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def demo(
     seconds: Annotated[
         float | None, typer.Option(min=1, help="End after this many seconds of live traffic; else at Ctrl-C.")
@@ -214,51 +131,16 @@ def demo(
     All of it is gone at the end.
     """
     from scorer.demo import DemoFailed, NothingToShow, Wanted, run_demo  # noqa: PLC0415
+    from scorer.scoring_file import ScoringFileError  # noqa: PLC0415
 
     try:
         run_demo(Wanted(seconds, events_per_second, seed, scoring, port))
-    except (scoring_file.ScoringFileError, NothingToShow) as error:
+    except (ScoringFileError, NothingToShow) as error:
         end_bad_usage(str(error))
     except DemoFailed as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def main() -> None:
-    """The program `scorer`."""
-    try:
-        app()
-    except KeyboardInterrupt:  # before a command could take it
-        sys.exit(FAILED)
-
-
-def _settings() -> Settings:
-    try:
-        return load()[0]
-    except SettingsError as error:
-        end_bad_usage(str(error))
-
-
-def _scoring(path: Path) -> Scoring:
-    try:
-        return scoring_file.load(path)
-    except scoring_file.ScoringFileError as error:
-        end_bad_usage(str(error))
-
-
-def _models(settings: Settings, kind: Kind, named: str | None) -> list[str]:
-    """The models to ask for. Without the scoring file only a model that is named can be shown."""
-    if named is not None:
-        return [named]
-    models = [model.name for model in _scoring(settings.scoring).models if kind in model.kinds]
-    if not models:
-        end_bad_usage(f"{settings.scoring} has no model that scores {kind.label}s")
-    return models
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _fail(message: str) -> NoReturn:
-    print(f"scorer: {message}", file=sys.stderr)
-    raise typer.Exit(FAILED)
+    """The program, once it is loaded."""
+    sys.exit(status_of(app))

@@ -42,3 +42,13 @@ def format_duration(span: timedelta) -> str:
         if span and span % width == timedelta(0):
             return f"{span // width}{unit}"
     return f"{span // _UNITS['ms']}ms" if span else "0s"
+
+
+def format_age(span: timedelta) -> str:
+    """`span`, which isn't negative, in the largest unit that fits, cut: whole seconds at least.
+
+    >>> format_age(timedelta(minutes=150)), format_age(timedelta(milliseconds=300))
+    ('2h', '0s')
+    """
+    unit = next((_UNITS[name] for name in "dhm" if span >= _UNITS[name]), _UNITS["s"])
+    return format_duration(span // unit * unit)

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from typing import Literal, TextIO
 
 import structlog
@@ -50,6 +51,7 @@ def set_up_logs(log_format: LogFormat, level: LogLevel, stream: TextIO | None = 
     )
     if level != "debug":
         handler.addFilter(_is_news)
+        handler.addFilter(_Repeats())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -72,6 +74,27 @@ def _lines_below(_logger: object, _method: str, event: EventDict) -> EventDict:
 def _is_news(record: logging.LogRecord) -> bool:
     """Faust's services tell that they start and stop, in our modules' names: `[^-ChunkConsumer]: Starting...`."""
     return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
+
+
+class _Repeats:
+    """A library tells each try to reach a broker that is away: the same line of a library once a minute is enough."""
+
+    QUIET_SECONDS = 60.0
+    KEPT = 1_000
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in _LIBRARIES or record.exc_info:
+            return True
+        line, now = record.getMessage(), time.monotonic()
+        if now - self._told.get(line, -self.QUIET_SECONDS) < self.QUIET_SECONDS:
+            return False
+        if len(self._told) >= self.KEPT:
+            self._told.clear()
+        self._told[line] = now
+        return True
 
 
 def _renderers(log_format: LogFormat, *, coloured: bool) -> list[Processor]:

@@ -1,7 +1,6 @@
 """A worker, composed: the one place that knows every part, and the only real clock."""
 
 import asyncio
-import gc
 import importlib.metadata
 import logging
 import os
@@ -21,10 +20,12 @@ from scorer.core.journal.owner import Identity
 from scorer.core.model import Model, Scoring, Shape
 from scorer.health import HealthServer
 from scorer.metrics import Metrics
+from scorer.process_memory import give_back, set_up_memory
 from scorer.settings import Settings
-from scorer.sinks.redis_scores import RedisScores
+from scorer.sinks.redis_scores import RedisRefused, RedisScores
 from scorer.stream.alert_topic import AlertTopic
 from scorer.stream.app import StreamApp, StreamOptions, build_app, run_app, stop_app
+from scorer.stream.broker_errors import BadConnection, NotAccepted, WrongTopic
 from scorer.stream.clock import Clock
 from scorer.stream.connection import Connection
 from scorer.stream.dead_letters import DeadLetters
@@ -71,9 +72,7 @@ class Worker:
 
     async def run(self, on_started: Callable[[int], None] = lambda port: None) -> None:
         """Run until stopped. `on_started` is told the port of health and metrics. Raises what it failed with."""
-        # A chunk is thousands of small objects that die together: with the stock thresholds a third of the CPU
-        # goes into looking for cycles among them.
-        gc.set_threshold(200_000, 20, 20)
+        set_up_memory()
         async with AsyncExitStack() as stack:
             on_started(await self.health.start())
             stack.push_async_callback(self.health.stop)
@@ -185,6 +184,7 @@ class Worker:
             asyncio.create_task(self._stop.wait(), name="stop"),
         ]
         waited: list[asyncio.Future[Any]] = [*tasks]
+        giving_back = asyncio.create_task(give_back(), name="give memory back")
         try:
             await asyncio.wait([*waited, self._failure], return_when=asyncio.FIRST_COMPLETED)
             self._raise_failure()
@@ -198,6 +198,7 @@ class Worker:
             self._raise_failure()
             tasks[-1].result()
         finally:
+            tasks.append(giving_back)
             for task in tasks:
                 task.cancel()
             await owners.stop()
@@ -290,6 +291,10 @@ def clock_of(settings: Settings) -> Clock:
     return Clock(lambda: time.time_ns() // 1_000_000, by_events=settings.clock == "event", fixed_ms=fixed)
 
 
+_WRONG_SETTINGS = (BadConnection, NotAccepted, WrongTopic, RedisRefused)
+"""Somebody must act, and a restart alone changes nothing: exit status 2. Else 1."""
+
+
 async def run_worker(settings: Settings, scoring: Scoring) -> None:
     """Run a worker until SIGTERM or SIGINT."""
     worker = Worker(settings, scoring)
@@ -306,4 +311,4 @@ async def run_worker(settings: Settings, scoring: Scoring) -> None:
         _log.error("the worker stops", error=str(error) or type(error).__name__, kind=type(error).__name__)
         logging.shutdown()
         # Hard, so that nothing that is still under way commits or publishes.
-        os._exit(1)
+        os._exit(2 if isinstance(error, _WRONG_SETTINGS) else 1)

@@ -1,20 +1,19 @@
 """Settings as flags of a command: `session_timeout` is `--session-timeout`, and wins over environment and `.env`."""
 
 import inspect
-import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from scorer import scoring_file
+from scorer.commands import end_bad_usage, say
+from scorer.core.model import Scoring
 from scorer.durations import format_duration
 from scorer.settings import Settings, SettingsError, load
-
-BAD_USAGE = 2
-"""Exit status: the command line, a setting or a file is wrong, and nothing was done."""
 
 EVERY_SETTING = tuple(Settings.model_fields)
 KAFKA_SETTINGS = tuple(field for field in EVERY_SETTING if field == "brokers" or field.startswith("kafka_"))
@@ -81,11 +80,13 @@ def _load(given: dict[str, str | None]) -> Settings:
     except SettingsError as error:
         end_bad_usage(str(error))
     for warning in warnings:
-        print(f"scorer: {warning}", file=sys.stderr)
+        say(warning)
     return settings
 
 
-def end_bad_usage(message: str) -> NoReturn:
-    """End the process with status 2 and the message on stderr, each of its lines marked as ours."""
-    print("\n".join(f"scorer: {line}" for line in message.splitlines()), file=sys.stderr)
-    raise typer.Exit(BAD_USAGE)
+def load_scoring(settings: Settings) -> Scoring:
+    """The scoring file that the settings name; one that is wrong ends the process with status 2."""
+    try:
+        return scoring_file.load(settings.scoring)
+    except scoring_file.ScoringFileError as error:
+        end_bad_usage(str(error))

@@ -1,11 +1,13 @@
 """Where settings come from: flags, the environment and `.env`, with secrets from files; and what went wrong there."""
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dotenv.parser import parse_stream
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, PydanticBaseSettingsSource
@@ -18,6 +20,13 @@ SECRETS = ("kafka_sasl_password", "redis_url")
 """Fields whose value may come from the file that `{field}_file` names."""
 
 DEFERRED = {"SCORER_API": "is not yet supported: this version serves no HTTP API"}
+
+_SHOWN_CHARACTERS = 300
+
+# it tells of a line that it can't read each time it reads the file, and not which; `read_layers` does
+logging.getLogger("dotenv").setLevel(logging.ERROR)
+
+_A_SETTING = re.compile(r"^\s*(?:export\s+)?(SCORER_\w+)", re.IGNORECASE | re.MULTILINE)
 
 # Kubernetes gives every pod such variables for each Service: one called `scorer` gives SCORER_SERVICE_HOST.
 _KUBERNETES = re.compile(r"SCORER_.*(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
@@ -88,10 +97,12 @@ def variable_of(field: str) -> str:
 
 
 def shown(field: str, value: object) -> str:
-    if field not in SECRETS:
-        return str(value)
+    """A value as a message may show it: on one line, cut, and no secret."""
     text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-    return shown_redis_url(text) if field == "redis_url" else HIDDEN
+    if field in SECRETS:
+        text = shown_redis_url(text) if field == "redis_url" else HIDDEN
+    text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text[: _SHOWN_CHARACTERS + 1])
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
 def read_layers(settings: type[BaseSettings], overrides: Mapping[str, object], env_file: Path | str | None) -> Layers:
@@ -102,10 +113,13 @@ def read_layers(settings: type[BaseSettings], overrides: Mapping[str, object], e
     flags = {field: value for field, value in overrides.items() if value is not None}
     environment = EnvSettingsSource(settings).env_vars
     try:
+        unread = list(_unread_lines(env_file))
         in_file = DotEnvSettingsSource(settings, env_file=env_file, env_file_encoding="utf-8").env_vars
     except (OSError, UnicodeDecodeError) as error:
         problem = SettingProblem(str(env_file), None, None, f"can't be read: {_reason(error)}")
         raise SettingsError([problem]) from error
+    if unread:
+        raise SettingsError(unread)
     layers = Layers(fields, flags, environment, in_file)
     deferred = [
         SettingProblem(variable, value, source, message)
@@ -116,6 +130,19 @@ def read_layers(settings: type[BaseSettings], overrides: Mapping[str, object], e
     if deferred:
         raise SettingsError(deferred)
     return layers
+
+
+def _unread_lines(env_file: Path | str | None) -> Iterator[SettingProblem]:
+    """Lines of `.env` that mean a setting and say nothing: dotenv leaves out what it can't read, and a bare name."""
+    if env_file is None or not Path(env_file).is_file():
+        return
+    with Path(env_file).open(encoding="utf-8") as lines:
+        for binding in parse_stream(lines):
+            text = binding.original.string
+            if (binding.error or binding.value is None) and (named := _A_SETTING.search(text)):
+                line = binding.original.line + len(text) - len(text.lstrip("\n"))
+                message = f"can't be read: write {named[1].upper()}=value, with the quotes closed"
+                yield SettingProblem(f"{env_file}:{line}", None, None, message)
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -137,16 +164,22 @@ class SecretFiles(PydanticBaseSettingsSource):
             variable = variable_of(f"{field}_file")
             if found.get(field) is not None:
                 message = f"can't be used together with {variable_of(field)}: set only one"
-                raise SettingsError([SettingProblem(variable, str(path), "set twice", message)])
+                raise SettingsError([SettingProblem(variable, shown(f"{field}_file", path), "set twice", message)])
             try:
                 # An editor ends a file with a newline, which is no part of the secret.
-                found[field] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                raise SettingsError([SettingProblem(variable, str(path), "a file", _reason(error))]) from error
+                found[field] = Path(path).read_text(encoding="utf-8-sig").rstrip("\r\n")
+            except (OSError, ValueError) as error:
+                raise SettingsError(
+                    [SettingProblem(variable, shown(f"{field}_file", path), "a file", _reason(error))]
+                ) from error
             if not found[field]:
-                raise SettingsError([SettingProblem(variable, str(path), "a file", "must not be empty")])
+                raise SettingsError(
+                    [SettingProblem(variable, shown(f"{field}_file", path), "a file", "must not be empty")]
+                )
         return found
 
 
 def _reason(error: Exception) -> str:
-    return (error.strerror or "can't be read") if isinstance(error, OSError) else "isn't UTF-8"
+    if isinstance(error, UnicodeDecodeError):
+        return "isn't UTF-8"
+    return (error.strerror or "can't be read") if isinstance(error, OSError) else str(error)

@@ -6,6 +6,7 @@ No message repeats the value: some are secrets, and `scorer.settings` adds it wh
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address
 from urllib.parse import SplitResult, urlsplit
 
 from scorer.durations import format_duration, parse_duration
@@ -27,6 +28,9 @@ HIDDEN = "***"
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
+CLOCK_FROM, CLOCK_UNTIL = datetime(1970, 1, 1, tzinfo=UTC), datetime(2097, 1, 1, tzinfo=UTC)
+"""Where a fixed clock may stand: the numbers of buckets are no larger (`scorer.core.cells`)."""
+
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -41,16 +45,39 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+def is_utf8(text: str) -> bool:
+    """Whether a text is one: bytes of the environment that are no UTF-8 come as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def read_address(text: str | Address, default_port: int | None = None) -> Address:
     if isinstance(text, Address):
         return text
     found = _HOST_PORT.fullmatch(text)
     if found is None or (found["port"] is None and default_port is None):
         raise ValueError("must be host:port, such as 127.0.0.1:9108 or 0.0.0.0:9108")
+    if not _is_host(found["host"]):
+        raise ValueError("must name a host or an address, which this is not")
     port = default_port if found["port"] is None else int(found["port"])
     if port is None or port > 65535:
         raise ValueError("must have a port of at most 65535")
     return Address(found["host"].strip("[]"), port)
+
+
+def _is_host(text: str) -> bool:
+    """Whether a name server may be asked for it: `a..b` makes the encoding fail, deep inside of a connection."""
+    try:
+        if text.startswith("["):
+            IPv6Address(text.strip("[]"))
+        else:
+            text.encode("idna")
+    except ValueError:
+        return False
+    return True
 
 
 def read_brokers(text: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -58,9 +85,12 @@ def read_brokers(text: str | tuple[str, ...]) -> tuple[str, ...]:
     brokers: dict[str, None] = {}
     for part in text.split(",") if isinstance(text, str) else text:
         try:
-            brokers[str(read_address(part.strip(), KAFKA_PORT))] = None
+            broker = read_address(part.strip(), KAFKA_PORT)
         except ValueError:
-            raise ValueError("must be comma-separated host:port, such as kafka-1:9092,kafka-2:9092") from None
+            broker = None
+        if broker is None or not broker.port:
+            raise ValueError("must be comma-separated host:port, such as kafka-1:9092,kafka-2:9092")
+        brokers[str(broker)] = None
     return tuple(brokers)
 
 
@@ -88,12 +118,14 @@ def read_clock(value: object) -> str | datetime:
     """`wall`, `event`, or a fixed instant, returned in UTC."""
     if value in ("wall", "event"):
         return str(value)
-    allowed = "must be wall, event, or an instant with its offset (RFC 3339), such as 2026-03-01T00:00:00Z"
+    allowed = (
+        "must be wall, event, or an instant with its offset (RFC 3339) from 1970 to 2096, such as 2026-03-01T00:00:00Z"
+    )
     try:
         instant = datetime.fromisoformat(value) if isinstance(value, str) and _INSTANT.fullmatch(value) else value
     except ValueError:
         raise ValueError(allowed) from None
-    if not isinstance(instant, datetime) or instant.tzinfo is None:
+    if not isinstance(instant, datetime) or instant.tzinfo is None or not CLOCK_FROM <= instant < CLOCK_UNTIL:
         raise ValueError(allowed)
     return instant.astimezone(UTC)
 
@@ -126,7 +158,21 @@ def read_redis_url(text: str) -> str:
         raise ValueError(
             "must be redis://[user:password@]host[:port][/database], with % / ? # @ in a password percent-encoded"
         )
+    if "?" in text:
+        _check_redis_options(text)
     return text
+
+
+def _check_redis_options(text: str) -> None:
+    """The client alone knows its options, and complains of them as late as with its first connection."""
+    from redis import ConnectionPool, RedisError  # noqa: PLC0415
+
+    try:
+        ConnectionPool.from_url(text).make_connection()
+    except (ValueError, TypeError, AttributeError, RedisError):
+        raise ValueError(
+            "must have no options behind ? but those of redis-py's connections, such as ssl_ca_certs=/etc/ca.pem"
+        ) from None
 
 
 def shown_redis_url(text: str) -> str:
@@ -138,10 +184,14 @@ def shown_redis_url(text: str) -> str:
     return f"{parts.scheme}://{HIDDEN + '@' if login else ''}{place}{parts.path}"
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _redis_parts(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text)
-        if not parts.hostname or parts.port == 0:
+        if not parts.hostname or parts.port == 0 or not _is_host(_bracketed(parts.hostname)):
             return None
     except ValueError:
         return None

@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -60,7 +69,11 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-ALLOWED = {"int_parsing": "must be a whole number", "bool_parsing": "must be true or false"}
+ALLOWED = {
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number of fewer digits",
+    "bool_parsing": "must be true or false",
+}
 """What is allowed, where pydantic says it at length."""
 
 Duration = Annotated[timedelta, BeforeValidator(values.read_duration)]
@@ -172,6 +185,15 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         layers = init_settings, env_settings, dotenv_settings
         return tuple(SecretFiles(settings_cls, layer) for layer in layers)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_text(cls, value: object, info: ValidationInfo) -> object:
+        """Of the environment any bytes can come. The name of a file may hold them, nothing else."""
+        is_path = info.field_name == "scoring" or str(info.field_name).endswith("_file")
+        if isinstance(value, str) and ("\0" in value or not (is_path or values.is_utf8(value))):
+            raise ValueError("must be UTF-8 text without a NUL")
+        return value
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -1,114 +1,102 @@
-"""`scorer show`: what Redis says of one user or account, for a person or for a program."""
+"""`scorer show`: what Redis says of one user or account, and what of it can be computed again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import msgspec
 from redis import Redis
-from redis.exceptions import RedisError
 
-from scorer.core.model import Kind
-from scorer.durations import format_duration
-from scorer.setting_values import shown_redis_url
+from scorer.core.model import Curve, Kind, Model, Shape
+from scorer.core.roster import record_key
+from scorer.freshness import Freshness, Partition, read_freshness
 from scorer.sinks.score_json import score_key
-
-_PATIENCE_SECONDS = 5.0
 
 Score = Mapping[str, Any]
 """One JSON object of INTERFACES 6."""
 
-
-class RedisUnusable(Exception):
-    """Redis can't be asked; the message names it without its password."""
+_EVERYONE = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An entity's scores by model, None where Redis holds nothing."""
+    """An entity's scores by model, None where Redis holds nothing; the models as the scoring file has them, None where
+    it is unknown; the steepness that `auto` came to, by model, where it is known."""
 
     kind: Kind
     entity_id: str
     scores: Mapping[str, Score | None]
+    models: Mapping[str, Model | None]
+    steepness: Mapping[str, float]
+    freshness: Freshness
 
     @property
     def has_score(self) -> bool:
         """Whether any model has a number for it."""
         return any(score is not None and score["score"] is not None for score in self.scores.values())
 
+    @property
+    def stale_seconds(self) -> float:
+        """How far its partition is from being up to date; the one worst off, where nobody knows which is its own."""
+        own = self._partition
+        return self.freshness.stale_seconds if own is None else own.age_seconds(self.freshness.now)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why what is shown may be old; None if it isn't."""
+        own = self._partition
+        return self.freshness.trouble() if own is None else own.trouble(self.freshness.now)
+
+    @property
+    def _partition(self) -> Partition | None:
+        return self.freshness.of_key(record_key(self.kind, self.entity_id))
+
+    def curve(self, model: str) -> tuple[Curve, float] | None:
+        """The curve that a score was made with, and its steepness; None if the score is the raw, or nobody knows."""
+        found = self.models[model]
+        if found is None or found.curve.shape is Shape.NONE:
+            return None
+        steepness = found.curve.steepness if found.curve.steepness is not None else self.steepness.get(model)
+        return None if steepness is None else (found.curve, steepness)
+
     def as_json(self) -> dict[str, object]:
-        return {"kind": self.kind.label, "id": self.entity_id, "scores": dict(self.scores)}
+        curves = {model: self.curve(model) for model in self.scores}
+        return {
+            "kind": self.kind.label,
+            "id": self.entity_id,
+            "stale_seconds": self.stale_seconds,
+            "scores": dict(self.scores),
+            "curves": {
+                model: None if curve is None else {"shape": str(curve[0].shape), "steepness": curve[1]}
+                for model, curve in curves.items()
+            },
+        }
 
 
-def read_scores(url: str, namespace: str, kind: Kind, entity_id: str, models: Sequence[str]) -> Shown:
-    """One MGET. Raises RedisUnusable."""
-    keys = [score_key(namespace, model, kind, entity_id) for model in models]
-    try:
-        with Redis.from_url(
-            url, socket_timeout=_PATIENCE_SECONDS, socket_connect_timeout=_PATIENCE_SECONDS, protocol=2
-        ) as redis:
-            values = cast(list[bytes | None], redis.mget(keys))
-    except (RedisError, OSError) as error:
-        raise RedisUnusable(f"SCORER_REDIS_URL={shown_redis_url(url)}: {error}") from error
-    scores = {m: None if v is None else msgspec.json.decode(v) for m, v in zip(models, values, strict=True)}
-    return Shown(kind, entity_id, scores)
-
-
-def sentences(shown: Shown, now: datetime) -> list[str]:
-    """A line for each model; `now` tells how old the newest event is."""
-    width = max(map(len, shown.scores))
-    return [f"{model.ljust(width)}  {_sentence(shown, score, now)}" for model, score in shown.scores.items()]
-
-
-def why_nothing(shown: Shown) -> str:
-    """Why an entity may have no score in any model, and how its id is written."""
-    written = {
-        Kind.USER: "a user's id is {account}/{user}, or the user's id alone where there is no account",
-        Kind.ACCOUNT: "an account's id is written as in its events",
+def read_shown(
+    redis: Redis, namespace: str, kind: Kind, entity_id: str, models: Mapping[str, Model | None], now: float
+) -> Shown:
+    """A few MGETs; `now` in epoch seconds."""
+    scores = _get(redis, {model: score_key(namespace, model, kind, entity_id) for model in models})
+    # with peer groups nobody knows which benchmark was the entity's
+    everyones = [name for name, model in models.items() if model is not None and not model.benchmark.peers]
+    benchmarks = _get(redis, {model: f"{namespace}:benchmark:{model}:{kind.label}:{_EVERYONE}" for model in everyones})
+    steepness = {
+        model: benchmark["steepness"]
+        for model, benchmark in benchmarks.items()
+        if benchmark and "steepness" in benchmark and _rests_on(scores[model], benchmark)
     }
-    return (
-        f"{shown.kind.label} {shown.entity_id} has no score: no event of theirs that counts has been scored yet, "
-        f"or the id is another ({written[shown.kind]})"
-    )
+    return Shown(kind, entity_id, scores, models, steepness, read_freshness(redis, namespace, now))
 
 
-def _sentence(shown: Shown, score: Score | None, now: datetime) -> str:
-    if score is None:
-        return "no score: nothing of theirs has counted in this model yet"
-    if score["state"] == "warming_up":
-        missing = f"{score['population']} of {score['min_population']} active {shown.kind.label}s needed"
-        return f"no score yet: warming up, {missing}"
-    if score["score"] is None:
-        return f"no score: {score['state']}"
-    return ", ".join(_facts(score, now))
+def _rests_on(score: Score | None, benchmark: Score) -> bool:
+    return score is not None and score["benchmark_version"] == benchmark["version"]
 
 
-def _facts(score: Score, now: datetime) -> list[str]:
-    band = score["band"] or "no band"
-    facts = [f"{score['score']:.1f}  {band}" + (f" (was {score['previous_band']})" if score["previous_band"] else "")]
-    if score["state"] not in ("scored", score["band"]):
-        facts.append(score["state"])
-    if score["delta"] is not None:
-        facts.append(f"{score['delta']:+.1f} in 7 days")
-    raw = f"raw {score['raw']:g}"
-    facts.append(raw if score["benchmark"] is None else f"{raw} against a benchmark of {score['benchmark']:g}")
-    if score["as_of"] is not None:
-        as_of = datetime.fromtimestamp(score["as_of"], UTC)
-        facts.append(f"as of {as_of:%Y-%m-%d %H:%M:%S} UTC ({_age(now - as_of)})")
-    return facts
-
-
-def _age(age: timedelta) -> str:
-    """In the largest unit that fits, cut.
-
-    >>> _age(timedelta(minutes=150)), _age(timedelta(seconds=-30))
-    ('2h ago', 'in the future')
-    """
-    if age < timedelta(0):
-        return "in the future"
-    unit = next((u for u in _UNITS if age >= u), _UNITS[-1])
-    return f"{format_duration(age // unit * unit)} ago"
-
-
-_UNITS = (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1))
+def _get(redis: Redis, keys: Mapping[str, str]) -> dict[str, Score | None]:
+    if not keys:
+        return {}
+    values = cast(list[bytes | None], redis.mget(list(keys.values())))
+    return {
+        name: None if value is None else msgspec.json.decode(value) for name, value in zip(keys, values, strict=True)
+    }

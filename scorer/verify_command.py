@@ -1,8 +1,6 @@
 """What `scorer verify` shows while it runs and in the end; the work itself is in `verifying`."""
 
-import json
 import secrets
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +14,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from scorer.commands import end_bad_usage, fail, print_json
 from scorer.consoles import errors, output
 from scorer.core.model import Kind, Scoring
+from scorer.redis_reading import RedisUnusable
 from scorer.service import connection_of
-from scorer.setting_flags import end_bad_usage
 from scorer.settings import Settings
-from scorer.showing import RedisUnusable
 from scorer.stream.broker_errors import BrokerError
 from scorer.stream.input_reader import open_reader
 from scorer.verifying.causes import causes
@@ -88,10 +86,9 @@ def run_verify(settings: Settings, scoring: Scoring, wanted: Wanted, *, as_json:
     except OtherScoring as error:
         end_bad_usage(f"{settings.scoring}: {error}")
     except (BrokerError, RedisUnusable) as error:
-        print(f"scorer: {error}", file=sys.stderr)
-        return False
+        fail(str(error), as_json=as_json)
     if as_json:
-        print(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+        print_json(report.as_json())
     else:
         _print(report, output(), errors())
     return report.ok

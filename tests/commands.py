@@ -9,6 +9,21 @@ from pathlib import Path
 
 _SECONDS = 120.0
 
+EVERY_COMMAND = {
+    "worker": "worker --http 127.0.0.1:0",
+    "demo": "demo --seconds 1",
+    "check": "check",
+    "replay": "replay events.jsonl",
+    "show": "show account acme",
+    "top": "top",
+    "resync": "resync --timeout 1s",
+    "verify": "verify",
+    "dead-letters list": "dead-letters list",
+    "dead-letters show": "dead-letters show events-0-0",
+    "dead-letters replay": "dead-letters replay",
+}
+"""By its name, with what it can't be called without."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -194,6 +194,10 @@ class Deployment:
             fed.record.value, int(time.time() * 1000), now_ms=self.judged_at_ms, partition=fed.partition
         )
 
+    def tell(self, said: Mapping[str, object] | bytes | None) -> None:
+        """The oracle alone hears of it: it was appended otherwise, or is written so that only a worker can read it."""
+        self.oracle.feed(said, int(time.time() * 1000), now_ms=self.judged_at_ms)
+
     def dead_letters(self) -> dict[tuple[int, int], tuple[str, bytes]]:
         """What has to be in the dead letters: (partition, offset) -> reason and value."""
         return {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scorer.core.cells import MAX_ROWS, ROW_SHIFT, SATURATED, TYPE_BITS, summed
 from scorer.core.events import MICRO, Int64s
-from scorer.core.runs import NO_RUN, Run, run_of, starts_of
+from scorer.core.runs import NO_RUN, Run, narrowest, run_of, starts_of
 
 PIECE_CELLS = 32_768
 """Cells that are worked on at a time. With many more the columns in between leave the processor's own cache, and their
@@ -41,9 +41,12 @@ def _joined(large: Run, small: Run) -> Run:
     known = keys[np.minimum(at, len(large) - 1)] == small_keys
     again, fresh = np.flatnonzero(known), np.flatnonzero(~known)
     sums = large.counts[at[again]].astype(np.int64) + small.counts[again]
-    if large.unit == MICRO and sums.max(initial=0) >= _32_BITS:
+    width: np.dtype[Any] | None = np.promote_types(large.counts.dtype, small.counts.dtype)
+    if large.unit == MICRO and int(sums.max(initial=0)) > np.iinfo(width).max:
+        width = narrowest(int(sums.max()))
+    if width is None:
         return _joined(_wide(large), _wide(small))
-    counts = large.counts.copy()
+    counts = large.counts.astype(width)
     counts[at[again]] = np.minimum(sums, SATURATED)
     if not len(fresh):
         return replace(large, counts=counts)

@@ -1,8 +1,8 @@
 """A run of cells, sorted and without repeats, in half the memory of its keys and values.
 
 Cells of one row share it: a row stands once, with where its cells start. A cell is then its bucket (from the run's
-lowest) and type in 32 bits, and its count in 32 bits where all counts of the run are whole units. What doesn't fit
-takes 64 bits. A run is never changed once made.
+lowest) and type in 32 bits, and its count in as few of 8, 16 or 32 bits as all counts of the run fit in, where they are
+whole units. What doesn't fit takes 64 bits. A run is never changed once made.
 
 Cells of buckets before `first` have expired: nobody is shown them, and they go when the run is written anew. It is 0
 where there can't be any.
@@ -20,6 +20,7 @@ from scorer.core.cells import MAX_TYPES, ROW_SHIFT, TYPE_BITS, Cells
 from scorer.core.events import MICRO, Int64s
 
 _32_BITS = 1 << 32
+_NARROW = tuple(np.dtype(f"u{size}") for size in (1, 2, 4))
 _BELOW_ROW = (1 << ROW_SHIFT) - 1
 
 
@@ -203,11 +204,15 @@ def packed(keys: Int64s, counts: NDArray[Any], unit: int) -> Run:
     places -= low
     if places.max() < _32_BITS:
         places = places.astype(np.uint32)
-    if unit == MICRO and counts.max() < _32_BITS:
-        counts = counts.astype(np.uint32)
-    elif unit == MICRO:
-        counts, unit = counts * MICRO, 1
+    if unit == MICRO:
+        narrow = narrowest(int(counts.max()))
+        counts, unit = (counts.astype(narrow), unit) if narrow is not None else (counts * MICRO, 1)
     return Run(row[starts[:-1]], starts, low, places, counts, unit)
+
+
+def narrowest(most: int) -> np.dtype[Any] | None:
+    """What counts of whole units, at most so many, stand in; None if it takes more than 32 bits."""
+    return next((narrow for narrow in _NARROW if most >> 8 * narrow.itemsize == 0), None)
 
 
 def in_parts(runs: Iterable[Run], most: int) -> Iterator[Cells]:
@@ -228,4 +233,4 @@ def _together(parts: list[Cells]) -> Cells:
     return Cells(np.concatenate([part.keys for part in parts]), np.concatenate([part.values for part in parts]))
 
 
-NO_RUN = Run(np.empty(0, np.int32), np.zeros(1, np.int32), 0, np.empty(0, np.uint32), np.empty(0, np.uint32), MICRO)
+NO_RUN = Run(np.empty(0, np.int32), np.zeros(1, np.int32), 0, np.empty(0, np.uint32), np.empty(0, np.uint8), MICRO)

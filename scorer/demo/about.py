@@ -44,6 +44,7 @@ def hints(servers: Servers, subject: Subject) -> tuple[str, ...]:
     example = subject.company.accounts[0].account_id
     return (
         f"redis-cli -p {servers.redis.port} GET {NAMESPACE}:score:{subject.model.name}:account:{example}",
+        f"scorer top --redis-url {servers.redis.url} --model {subject.model.name}",
         f"scorer replay --brokers {servers.broker.bootstrap} events.jsonl",
         f"metrics: http://127.0.0.1:{servers.http_port}/metrics    end: Ctrl-C",
     )

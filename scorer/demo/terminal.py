@@ -45,7 +45,7 @@ class Terminal:
         standings = Standings(board.documents, board.benchmark)
         if board.stage is Stage.LIVE:
             self._trends.saw(now, {account: standings.scores[account]["score"] for account in standings.ranked})
-        table = DemoTable(board.model, board.hints)
+        table = DemoTable(board.model, board.hints, ascii_only=self._out.options.ascii_only)
         progress = f"{board.said}; {board.sent:,} records sent"
         if self._out.is_terminal:
             rows = max(min(self._out.height - _LINES_AROUND_THE_ACCOUNTS, _MOST_ACCOUNTS), 3)

@@ -9,7 +9,10 @@ from scorer.scoring_file.resolution import resolve
 from scorer.scoring_file.schema import ScoringKeys, json_schema
 from scorer.scoring_file.validation import validate
 
-__all__ = ["Problem", "ScoringFileError", "json_schema", "load", "parse", "read_keys", "read_text"]
+MOST_BYTES = 4 << 20
+"""Of a scoring file. What is no such file, a device perhaps, mustn't fill the memory."""
+
+__all__ = ["MOST_BYTES", "Problem", "ScoringFileError", "json_schema", "load", "parse", "read_keys", "read_text"]
 
 
 def load(path: Path | str) -> Scoring:
@@ -23,12 +26,19 @@ def parse(text: str, name: str = "scoring.yaml") -> Scoring:
 
 
 def read_text(path: Path | str) -> str:
+    """Raises ScoringFileError: no such file, not UTF-8, too large."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) <= MOST_BYTES:
+            return content.decode()
+        reason = f"is too large: a scoring file has at most {MOST_BYTES >> 20} MiB"
     except OSError as error:
         reason = f"can't be read: {error.strerror}"
     except UnicodeDecodeError as error:
         reason = f"must be UTF-8: byte {error.start} isn't"
+    except ValueError as error:  # a path with a NUL
+        reason = f"can't be read: {error}"
     raise ScoringFileError([Problem(str(path), None, "", None, reason)])
 
 

@@ -3,12 +3,15 @@
 Composed node by node, not loaded: what a scoring file may hold is little, and each key's line is wanted for messages.
 """
 
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from scorer.scoring_file.problems import KeyPath, Problem, ScoringFileError, written_path, written_value
 
@@ -20,6 +23,11 @@ _PLAIN = tuple(
 
 # Aliases of aliases can make a few lines stand for billions of values.
 _MOST_VALUES = 2_000_000
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # "\\ud800" in quotes: no text that can be stored or printed
+_NO_CHARACTER = "holds half of a surrogate pair, which is no character"
+_SHOWN_CHARACTERS = 60
+_LARGEST_WHOLE = 1 << 64  # far beyond every limit; an int of thousands of digits can't even be printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +63,11 @@ def read_document(text: str, name: str) -> Document:
     """Raises ScoringFileError: not YAML, not one document, a key twice, a key that isn't text."""
     yaml = YAML(typ="safe", pure=True)
     try:
-        root = yaml.compose(text)
-    except MarkedYAMLError as error:
-        raise ScoringFileError([_syntax_problem(error, name)]) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)  # YAML allows it
+            root = yaml.compose(text)
     except (YAMLError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
-        raise ScoringFileError([Problem(name, None, "", None, f"is not YAML: {reason}")]) from error
+        raise ScoringFileError([_syntax_problem(error, text, name)]) from error
     if root is None:
         raise ScoringFileError([Problem(name, None, "", None, "is empty: start with `version: 1`")])
     reader = _Reader(name, yaml)
@@ -70,11 +77,22 @@ def read_document(text: str, name: str) -> Document:
     return Document(name, data, reader.lines)
 
 
-def _syntax_problem(error: MarkedYAMLError, name: str) -> Problem:
-    line = error.problem_mark.line + 1 if error.problem_mark else None
-    message = " ".join(part for part in (error.context, error.problem) if part)
+def _syntax_problem(error: Exception, text: str, name: str) -> Problem:
+    line = None
+    if isinstance(error, RecursionError):
+        message = "nested too deeply"
+    elif isinstance(error, ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        message = f"the character U+{error.character:04X} can't stand in it"
+    else:
+        message = " ".join(str(error).split())
+        if isinstance(error, MarkedYAMLError):
+            line = error.problem_mark.line + 1 if error.problem_mark else None
+            message = " ".join(part for part in (error.context, error.problem) if part)
     if "undefined alias" in message:
         message += ": a value that starts with * must be quoted"
+    if r"'\t'" in message:
+        message += ": indent and separate with spaces, not tabs"
     return Problem(name, line, "", None, f"is not YAML: {message}")
 
 
@@ -116,6 +134,8 @@ class _Reader:
             elif key_node.tag != _TEXT:
                 written = key_node.value if isinstance(key_node, ScalarNode) else "a mapping or list"
                 self._refuse(key_node, path, f"the key {written} isn't text: put it in quotes")
+            elif _SURROGATE.search(key_node.value):
+                self._refuse(key_node, path, f"the key {ascii(key_node.value)[1:-1]} {_NO_CHARACTER}")
             elif key_node.value in found:
                 first = self.lines[(*path, key_node.value)]
                 self._refuse(key_node, (*path, key_node.value), f"stands twice, first in line {first}")
@@ -125,10 +145,21 @@ class _Reader:
         return found
 
     def _scalar(self, node: ScalarNode, path: KeyPath) -> object:
+        written = ascii(node.value)[1:-1]
+        written = written if len(written) <= _SHOWN_CHARACTERS else f"{written[:_SHOWN_CHARACTERS]}..."
         try:
             value: object = self.yaml.constructor.construct_object(node)
-        except (YAMLError, ValueError) as error:
-            self._refuse(node, path, f"{node.value} can't be read: {error}")
+        except (YAMLError, ValueError, LookupError):  # LookupError: `!!bool x`
+            kind = str(node.tag).rpartition(":")[2]
+            self._refuse(
+                node, path, f"{written} can't be read as a YAML {kind}: in quotes, and without a tag, it is text"
+            )
+            return None
+        if isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
+            self._refuse(node, path, f"{written} is beyond every limit")
+            return None
+        if isinstance(value, str) and _SURROGATE.search(value):
+            self._refuse(node, path, f"{written} {_NO_CHARACTER}")
             return None
         return value
 

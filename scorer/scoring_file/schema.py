@@ -115,14 +115,17 @@ def _nothing_is_empty(value: object) -> object:
 
 
 EventName = Annotated[str, AfterValidator(_event_name)]
-ModelName = Annotated[str, AfterValidator(_model_name), Field(json_schema_extra={"pattern": MODEL_NAME_PATTERN})]
-RuleName = Annotated[str, AfterValidator(_rule_name), Field(json_schema_extra={"pattern": MODEL_NAME_PATTERN})]
+ModelName = Annotated[str, AfterValidator(_model_name)]
+RuleName = Annotated[str, AfterValidator(_rule_name)]
 BandName = Annotated[str, AfterValidator(_band_name)]
 TraitName = Annotated[str, AfterValidator(_trait_name)]
 AnyDuration = Annotated[str, BeforeValidator(_duration), Field(json_schema_extra={"pattern": DURATION_PATTERN})]
 Duration = Annotated[AnyDuration, AfterValidator(_longer_than_zero)]
 Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 Cap = Annotated[float, Field(gt=0, le=_LARGEST)]
+
+
+_NAMED: dict[str, Any] = {"propertyNames": {"pattern": MODEL_NAME_PATTERN}}
 
 
 class _Keys(BaseModel):
@@ -215,6 +218,8 @@ class ModelKeys(_Keys):
 class WhenKeys(_Keys):
     """What a rule watches for: one of these."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     crossed_below: Number | None = Field(None, description="The score falls below this (and the model's margin).")
     crossed_above: Number | None = Field(None, description="The score rises to this (and the model's margin) or above.")
     band_changed: (
@@ -249,7 +254,9 @@ class ScoringKeys(_Keys):
     bucket: Duration = Field("1d", description="The width of a count: 1d, 1h, 15m, or another that divides a day.")
     timezone: Literal["UTC"] = Field("UTC", description="The time zone of days.")
     events: Annotated[
-        dict[EventName, Annotated[EventKeys, BeforeValidator(_nothing_is_empty)]],
+        dict[
+            EventName, Annotated[EventKeys, BeforeValidator(_nothing_is_empty, json_schema_input_type=EventKeys | None)]
+        ],
         Field(min_length=1, max_length=MOST_EVENT_TYPES),
     ] = Field(description="The event types that count; others are unknown_type.")
     exclude: ExcludeKeys = Field(ExcludeKeys(), description="Traffic that counts nowhere.")
@@ -257,10 +264,10 @@ class ScoringKeys(_Keys):
         [], description="Traits of accounts that KPIs and peer groups may be split by."
     )
     models: Annotated[dict[ModelName, ModelKeys], Field(min_length=1, max_length=MOST_MODELS)] = Field(
-        description="The scoring models by name."
+        description="The scoring models by name.", json_schema_extra=_NAMED
     )
     alerts: Annotated[dict[RuleName, RuleKeys], Field(max_length=MOST_RULES)] = Field(
-        {}, description="The rules that alerts follow, by name."
+        {}, description="The rules that alerts follow, by name.", json_schema_extra=_NAMED
     )
     history: HistoryKeys = Field(HistoryKeys(), description="How long daily standings are kept.")
 

@@ -5,6 +5,7 @@ RedisRefused (stop: the settings are wrong)
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from redis.connection import HiredisRespSerializer
 from redis.exceptions import (
     AuthenticationError,
     AuthenticationWrongNumberOfArgsError,
+    InvalidResponse,
     NoPermissionError,
     NoScriptError,
     RedisError,
@@ -135,8 +137,9 @@ class RedisLink:
                 f"SCORER_REDIS_URL={self.name}: Redis refuses the user name or password ({errors[0]}); "
                 "they belong into the URL, as redis://user:password@host:port/0"
             )
-        if any(isinstance(each, socket.gaierror) for each in errors):
-            return RedisRefused(f"SCORER_REDIS_URL={self.name}: the host is unknown ({errors[0]})")
+        for each in errors:
+            if reason := _wrong_place(each):
+                return RedisRefused(f"SCORER_REDIS_URL={self.name}: {reason} ({errors[0]})")
         return None
 
 
@@ -148,6 +151,22 @@ def _is_about_login(error: BaseException) -> bool:
     if isinstance(error, AuthenticationError | AuthenticationWrongNumberOfArgsError | NoPermissionError):
         return True
     return isinstance(error, ResponseError) and str(error).startswith(("NOAUTH", "WRONGPASS"))
+
+
+def _wrong_place(error: BaseException) -> str | None:
+    """Why asking there again won't help, and the way out."""
+    match error:
+        case socket.gaierror():
+            return "the host is unknown"
+        case ssl.SSLCertVerificationError():
+            return "its certificate is of no authority known here; add ?ssl_ca_certs=FILE to the URL"
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
+            return "it speaks no TLS; begin the URL with redis://"
+        case InvalidResponse():
+            return "what answers is no Redis"
+        case ResponseError() if "DB index" in str(error):
+            return "it has no database of this number; end the URL with another, such as /0"
+    return None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

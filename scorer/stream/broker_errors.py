@@ -5,6 +5,7 @@
     ├── NoSuchTopic     the input isn't there, and only a worker may create it: stop
     ├── Unreachable     waited for as long as allowed: stop, a restart goes on where this stopped
     ├── Refused         the broker says no (unauthorised, fenced, no such topic): stop, somebody must act
+    │   ├── NotAccepted ... to us, or we to it, for what it or we prove to be: a setting is wrong
     │   ├── TooLarge    ... because of the size: cut it, or raise the limit
     │   └── Unsupported ... because this broker can't do it at all: go without
     ├── Trimmed         the log no longer holds what is asked for: restore anew from a later start
@@ -49,6 +50,10 @@ class Unreachable(BrokerError):
 
 class Refused(BrokerError):
     """The broker answered no, and asking again would change nothing."""
+
+
+class NotAccepted(Refused):
+    """A login or a certificate that isn't accepted; the message names the setting."""
 
 
 class TooLarge(Refused):

@@ -19,28 +19,29 @@ from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
 from aiokafka.protocol.metadata import MetadataRequest
 
 from scorer.stream.broker_answers import judge
-from scorer.stream.broker_errors import Refused, Unanswered, Unsupported
+from scorer.stream.broker_errors import NotAccepted, Unanswered, Unsupported
 from scorer.stream.connection import REQUEST_TIMEOUT_MS, Connection
 from scorer.stream.patience import Patience
 
 T = TypeVar("T")
 
-_NO_TO_US = (errors.SaslAuthenticationFailed, errors.UnsupportedSaslMechanismError, errors.IllegalSaslStateError)
+_HUNG_UP = (ssl.SSLError, ConnectionResetError, errors.KafkaConnectionError)
 
 
 async def open_connection(connection: Connection) -> AIOKafkaConnection:
     """A bare connection to any one of the brokers, for a question that may break it; close it after use.
 
-    Raises Refused if a broker doesn't accept who we are (or we not its certificate), Unanswered if none is there.
+    Raises NotAccepted if a broker doesn't accept who we are (or we not its certificate), Unanswered if none is there.
     """
     reasons = []
     for host, port, _ in collect_hosts(connection.bootstrap):
         try:
             return await create_conn(host, port, request_timeout_ms=REQUEST_TIMEOUT_MS, **connection.security_kwargs())
-        except (*_NO_TO_US, ssl.SSLCertVerificationError) as error:
-            raise Refused(f"{host}:{port}: {type(error).__name__}: {error}") from error
         except (OSError, errors.KafkaError) as error:
-            reasons.append(f"{host}:{port}: {error!r}")
+            if refused := connection.explain(error):
+                raise NotAccepted(f"{host}:{port}: {refused}") from error
+            hint = f" ({connection.fits_the_port})" if isinstance(error, _HUNG_UP) else ""
+            reasons.append(f"{host}:{port}: {error!r}{hint}")
     raise Unanswered("; ".join(reasons))
 
 

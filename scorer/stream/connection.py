@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from aiokafka import errors
+
 from scorer.stream.broker_errors import BadConnection
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -73,13 +75,38 @@ class Connection:
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
         except OSError as error:
-            raise BadConnection(f"the CA file {self.ca_file} can't be used: {error}") from error
+            raise BadConnection(f"SCORER_KAFKA_CA_FILE={self.ca_file} can't be used: {_said(error)}") from error
         if self.cert_file and self.key_file:
             try:
                 context.load_cert_chain(self.cert_file, self.key_file)
             except OSError as error:
-                raise BadConnection(f"{self.cert_file} with {self.key_file} can't be used: {error}") from error
+                pair = f"SCORER_KAFKA_CERT_FILE={self.cert_file} with SCORER_KAFKA_KEY_FILE={self.key_file}"
+                raise BadConnection(f"{pair} can't be used: {_said(error)}") from error
         return context
+
+    def explain(self, error: Exception) -> str | None:
+        """Why this connection isn't accepted, and the way out; None if the error is of another kind."""
+        match error:
+            case errors.SaslAuthenticationFailed():
+                return (
+                    f"SCORER_KAFKA_SASL_USERNAME={self.sasl_username}: the broker refuses this user or its password "
+                    f"({error}); set SCORER_KAFKA_SASL_PASSWORD, or _FILE, to that of this user"
+                )
+            case errors.UnsupportedSaslMechanismError() | errors.IllegalSaslStateError():
+                way_out = f"set one that it has: {', '.join(MECHANISMS)}"
+                return f"SCORER_KAFKA_SASL_MECHANISM={self.sasl_mechanism} isn't offered by the broker; {way_out}"
+            case ssl.SSLCertVerificationError():
+                file = self.ca_file or "the system's"
+                return (
+                    f"SCORER_KAFKA_CA_FILE={file}: by these authorities the broker isn't who it claims to be "
+                    f"({error.reason}: {error.verify_message}); name the file of those that signed its certificate"
+                )
+        return None
+
+    @property
+    def fits_the_port(self) -> str:
+        """The question to ask when a broker hangs up at once."""
+        return f"does SCORER_KAFKA_SECURITY_PROTOCOL={self.security_protocol} fit this port?"
 
     def security_kwargs(self) -> dict[str, Any]:
         """What every client of aiokafka, and a bare connection, takes to prove who we are."""
@@ -98,3 +125,10 @@ class Connection:
             "request_timeout_ms": REQUEST_TIMEOUT_MS,
             **self.security_kwargs(),
         }
+
+
+def _said(error: OSError) -> str:
+    """OpenSSL knows no better than `[SSL] PEM lib (_ssl.c:4149)`."""
+    if isinstance(error, ssl.SSLError):
+        return "it is no PEM, or the two don't belong together"
+    return error.strerror or str(error)

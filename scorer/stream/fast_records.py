@@ -21,7 +21,10 @@ class RawPartitionRecords(PartitionRecords):  # type: ignore[misc]
 
     @classmethod
     def of(cls, stock: PartitionRecords) -> "RawPartitionRecords":
-        """Take over what was fetched. `stock` must not have been iterated yet, and not be afterwards."""
+        """Take over what was fetched, its records being `KeptRecords` (`header_names.py`).
+
+        `stock` must not have been iterated yet, and not be afterwards.
+        """
         stock._records_iterator = None  # it refers to `stock`: a cycle that would keep the fetched bytes
         return cls(
             stock._tp,
@@ -54,7 +57,11 @@ class RawPartitionRecords(PartitionRecords):  # type: ignore[misc]
                 self.exhausted = True
                 break
             wanted = most - len(taken)
-            part = list(islice(self._rest, wanted))
+            try:
+                part = list(islice(self._rest, wanted))
+            except UnicodeDecodeError:  # a header's name
+                self._rest = self._batch.forgiving()
+                continue
             ended = len(part) < wanted
             if part and part[0].offset < self.next_fetch_offset:
                 # a batch comes whole, even if the position is in its middle
@@ -77,7 +84,7 @@ class RawPartitionRecords(PartitionRecords):  # type: ignore[misc]
                 self._pass(batch)
                 continue
             self._batch = batch
-            self._rest = islice(batch, None)  # a batch refuses a second `iter`
+            self._rest = islice(batch.stock, None)  # a batch refuses a second `iter`
             return True
         return False
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from scorer.stream.broker_errors import BrokerError
 from scorer.stream.fast_records import RawPartitionRecords
+from scorer.stream.header_names import take_any_header_name
 from scorer.stream.ports import Chunk
 
 _CHUNKS_AT_ONCE = 4
@@ -61,6 +62,7 @@ class Fetching:
     """What is released, and the chunks of it. `consumer` is set once, when it has started."""
 
     def __init__(self, topic: str, chunk_records: int, *, raw_records: bool) -> None:
+        take_any_header_name()
         self._topic = topic
         self._chunk_records = chunk_records
         self._raw_records = raw_records

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from scorer.stream.broker_errors import Trimmed, Unanswered
 from scorer.stream.broker_link import say_why
 from scorer.stream.connection import Connection
+from scorer.stream.header_names import take_any_header_name
 from scorer.stream.patience import Patience
 from scorer.stream.topics import input_partitions
 
@@ -38,6 +39,7 @@ async def open_reader(connection: Connection, topic: str, *, patience: float) ->
     Raises NoSuchTopic, Unreachable, Refused.
     """
     partitions = await input_partitions(connection, topic, patience=patience)
+    take_any_header_name()
     consumer = AIOKafkaConsumer(
         **connection.client_kwargs("scorer-input-reader"),
         group_id=None,

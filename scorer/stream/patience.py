@@ -44,8 +44,20 @@ class Patience:
         await asyncio.sleep(min(left, self._next_pause * random.uniform(0.7, 1.0)))
         self._next_pause = min(self._next_pause * 2, LONGEST_PAUSE_SECONDS)
 
-    async def insist(self, action: Callable[[], Awaitable[T]]) -> T:
-        """Try until there is an answer. Raises Unreachable when the patience is over."""
+    async def insist(
+        self, action: Callable[[], Awaitable[T]], on_first_failure: Callable[[str], None] = lambda said: None
+    ) -> T:
+        """Try until there is an answer. Raises Unreachable when the patience is over.
+
+        `on_first_failure` is told, in words for a person, that this may take a while.
+        """
+        try:
+            return await self.attempt(action)
+        except Unanswered as error:
+            on_first_failure(
+                f"SCORER_BROKERS={self._brokers} can't be reached ({error}): trying on, for {self._seconds:g} s"
+            )
+            await self.pause(error)
         while True:
             try:
                 return await self.attempt(action)
@@ -53,4 +65,7 @@ class Patience:
                 await self.pause(error)
 
     def _over(self) -> Unreachable:
-        return Unreachable(f"{self._brokers} can't be reached, waited {self._seconds:g} s (last: {self._reason})")
+        return Unreachable(
+            f"SCORER_BROKERS={self._brokers} can't be reached, waited {self._seconds:g} s (last: {self._reason}): "
+            "is this where the brokers are, and do they run? SCORER_BROKER_PATIENCE is how long to wait for them"
+        )

@@ -149,5 +149,5 @@ class StepPerformer:
             return await flow.log_end(self.partition)
         if isinstance(start, timedelta):
             since_ms = self._place.clock.wall_ms() - int(start.total_seconds() * 1000)
-            return await flow.offset_at(self.partition, since_ms)
+            return await flow.offset_at(self.partition, max(since_ms, 0))  # to Kafka a negative time means something
         return await flow.log_start(self.partition)

@@ -1,5 +1,6 @@
 """The topics at each start: what is missing is created, what is there is checked, before anything is read."""
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -28,6 +29,8 @@ from scorer.stream.topic_rules import (
 )
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 _MANY_BROKERS = 3
 
@@ -153,7 +156,7 @@ class _Admin:
                 await say_why(self._connection)
                 raise Unanswered(repr(error)) from error
 
-        await self._patience.insist(connect)
+        await self._patience.insist(connect, on_first_failure=_log.warning)
 
     async def close(self) -> None:
         await self._client.close()

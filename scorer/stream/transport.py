@@ -60,7 +60,7 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
         try:
             while not await self._reached(consumer):
                 if self.should_stop or time.monotonic() > deadline:
-                    raise Unreachable(f"{self.app.options.connection.bootstrap} can't be reached")
+                    raise Unreachable(f"SCORER_BROKERS={self.app.options.connection.bootstrap} can't be reached")
                 await self.sleep(_RETRY_SECONDS)
         except BaseException:
             await consumer.stop()

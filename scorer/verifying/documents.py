@@ -1,17 +1,14 @@
 """What Redis holds, for a recount to be compared with: scores, benchmarks, heartbeats. Plain reads, a few at a time."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
 from redis import Redis
-from redis.exceptions import RedisError
 
 from scorer.core.model import Kind
-from scorer.setting_values import shown_redis_url
-from scorer.showing import RedisUnusable
+from scorer.redis_reading import named_errors
 from scorer.sinks.score_json import score_key
 from scorer.verifying.sample import Entity
 
@@ -77,23 +74,16 @@ class Documents:
 
     def _get(self, keys: Sequence[str]) -> list[Document | None]:
         found: list[Document | None] = []
-        with self._named():
+        with named_errors(self._url):
             for start in range(0, len(keys), _KEYS_AT_ONCE):
                 values = cast(list[bytes | None], self._redis.mget(keys[start : start + _KEYS_AT_ONCE]))
                 found += [None if value is None else msgspec.json.decode(value) for value in values]
         return found
 
     def _keys(self, prefix: str) -> Iterator[str]:
-        with self._named():
+        with named_errors(self._url):
             for key in self._redis.scan_iter(match=_literally(prefix) + "*", count=_KEYS_AT_ONCE):
                 yield key.decode()
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        try:
-            yield
-        except (RedisError, OSError) as error:
-            raise RedisUnusable(f"SCORER_REDIS_URL={shown_redis_url(self._url)}: {error}") from error
 
 
 def _literally(text: str) -> str:

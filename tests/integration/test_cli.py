@@ -27,9 +27,9 @@ models:
   points: {kinds: [user], weights: {opened: 3}, curve: {shape: none}, bands: {few: 0, many: 10}}
 """
 SCORE = {
-    "v": "1795355044123000000007", "score": 84.439, "raw": 112.0, "band": "champion", "previous_band": "healthy",
-    "delta": None, "state": "scored", "benchmark": 208.2, "benchmark_version": 17, "model_version": 3,
-    "as_of": 1795355044.1, "computed_at": 1795355044.6,
+    "v": "1795355044123000000007", "score": 84.44111750182606, "raw": 112.0, "band": "champion",
+    "previous_band": "healthy", "delta": None, "state": "scored", "benchmark": 208.2, "benchmark_version": 17,
+    "model_version": 3, "as_of": 1795355044.1, "computed_at": 1795355044.6,
 }  # fmt: skip
 """As INTERFACES 6 shows it."""
 
@@ -120,7 +120,12 @@ def test_a_worker_whose_broker_never_comes_fails_with_1_and_one_reason(folder: P
     told = commands.run("worker", "--log-format", "json", cwd=folder, settings=settings)
     last = json.loads(told.stderr.splitlines()[-1])
     assert (told.status, told.stdout) == (1, "")
-    assert last["event"] == "the worker stops" and "127.0.0.1:1 can't be reached, waited 1 s" in last["error"]
+    assert last["event"] == "the worker stops"
+    assert last["error"].startswith("SCORER_BROKERS=127.0.0.1:1 can't be reached, waited 1 s (last: ")
+    assert "SCORER_BROKER_PATIENCE is how long to wait" in last["error"]
+    lines = [json.loads(line)["event"] for line in told.stderr.splitlines()]
+    assert [line for line in lines if line.endswith("trying on, for 1 s")] == lines[2:3]
+    assert len(lines) == 4  # and once what aiokafka has to say
     assert "Traceback" not in told.stderr
 
 
@@ -143,7 +148,7 @@ def test_a_topic_that_would_lose_data_stops_the_start_with_the_command_that_mend
         "SCORER_HTTP": "127.0.0.1:0",
     }
     told = commands.run("worker", cwd=folder, settings=settings)
-    assert told.status == 1
+    assert told.status == 2
     assert any(
         line.startswith(f"  topic {namespace}-journal: cleanup.policy is compact, needed is delete. To mend it: ")
         for line in told.stderr.splitlines()
@@ -152,16 +157,75 @@ def test_a_topic_that_would_lose_data_stops_the_start_with_the_command_that_mend
 
 
 @pytest.mark.parametrize(
-    ("file", "told"),
+    ("login", "database", "told"),
     [
-        ("version: 1\nevnts: {}\n", "scoring.yaml:2: evnts: unknown key"),
-        ("[", "scoring.yaml:"),
-        (None, "can't be read"),
+        ("", "0", "Redis refuses the user name or password"),
+        (":geheim-1@", "0", "Redis refuses the user name or password"),
+        (":right@", "99", "it has no database of this number; end the URL with another, such as /0"),
     ],
 )
-def test_a_bad_scoring_file_is_bad_usage_and_nothing_is_touched(folder: Path, file: str | None, told: str) -> None:
+def test_a_redis_that_refuses_us_is_bad_usage_and_told_without_the_password(
+    kafka: KafkaServer, redis_server: RedisServer, namespace: str, folder: Path, login: str, database: str, told: str
+) -> None:
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.config_set("requirepass", "right")
+    place = f"127.0.0.1:{redis_server.port}/{database}"
+    settings = {
+        "SCORER_BROKERS": kafka.bootstrap,
+        "SCORER_NAMESPACE": namespace,
+        "SCORER_INPUT_TOPIC": f"{namespace}-events",
+        "SCORER_PARTITIONS": "1",
+        "SCORER_HTTP": "127.0.0.1:0",
+        "SCORER_REDIS_URL": f"redis://{login}{place}",
+        "SCORER_LOG_FORMAT": "json",
+    }
+    done = commands.run("worker", cwd=folder, settings=settings)
+    last = json.loads(done.stderr.splitlines()[-1])
+    assert (done.status, done.stdout) == (2, "")
+    assert last["error"].startswith(f"SCORER_REDIS_URL=redis://{place}: {told}")
+    assert "geheim" not in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_worker_goes_on_without_redis_and_says_once_that_it_is_away(
+    kafka: KafkaServer, namespace: str, folder: Path
+) -> None:
+    port = free_port()
+    settings = {
+        "SCORER_BROKERS": kafka.bootstrap,
+        "SCORER_NAMESPACE": namespace,
+        "SCORER_INPUT_TOPIC": f"{namespace}-events",
+        "SCORER_PARTITIONS": "1",
+        "SCORER_HTTP": f"127.0.0.1:{port}",
+        "SCORER_REDIS_URL": "redis://127.0.0.1:1/0",
+        "SCORER_LOG_FORMAT": "json",
+    }
+    with started(folder, settings=settings) as worker:
+        wait_until(lambda: get(port, "/readyz")[0] == 200, lambda: says(folder))
+        wait_until(lambda: "redis is away" in says(folder), lambda: says(folder))
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(60) == 0
+    (away,) = (json.loads(line) for line in says(folder).splitlines() if "redis is away" in line)
+    assert (away["level"], away["redis"]) == ("warning", "redis://127.0.0.1:1/0")
+    assert "Connection refused" in away["error"]
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        (b"version: 1\nevnts: {}\n", "scoring.yaml:2: evnts: unknown key"),
+        (b"[", "scoring.yaml:"),
+        (b"", "scoring.yaml: is empty: start with `version: 1`"),
+        (b"\x7fELF\x02\x01\x01\x00", "scoring.yaml:1: is not YAML: the character U+007F can't stand in it"),
+        (b"\x1f\x8b\x08\x00", "scoring.yaml: must be UTF-8: byte 1 isn't"),
+        (b"version: 1\nevents:\n\topened: {}\n", "scoring.yaml:3: is not YAML: "),
+        (b"#" * 5_000_000, "scoring.yaml: is too large"),
+        (None, "can't be read"),
+    ],
+    ids=["unknown key", "cut off", "empty", "a program", "gzip", "tabs", "large", "none"],
+)
+def test_a_bad_scoring_file_is_bad_usage_and_nothing_is_touched(folder: Path, file: bytes | None, told: str) -> None:
     scoring = folder / "scoring.yaml"
-    scoring.unlink() if file is None else scoring.write_text(file)
+    scoring.unlink() if file is None else scoring.write_bytes(file)
     done = commands.run("worker", cwd=folder, settings={"SCORER_BROKERS": "127.0.0.1:1"})
     assert (done.status, done.stdout) == (2, "")
     assert told in done.stderr and "Traceback" not in done.stderr
@@ -216,19 +280,26 @@ def test_show_tells_every_model_of_the_kind(store: Store) -> None:
     store.put("use:user:acme/ann", SCORE)
     told = store.show("user", "acme/ann")
     assert (told.status, told.stderr) == (0, "")
-    use, points = told.stdout.splitlines()
-    assert use.startswith(
-        "use     84.4  champion (was healthy), raw 112 against a benchmark of 208.2, as of 2026-11-22"
-    )
+    use, raw, formula, newest, points = told.stdout.splitlines()
+    assert use == "use     84.4  ▲ champion (was healthy)"
+    assert raw == "        raw 112 is 53.8% of the benchmark 208.2 (version 17)"
+    assert formula == "        1 + 99 (1 - e^(-3 x)) / (1 - e^-3), x = raw / benchmark, at most 1"
+    assert newest.startswith("        newest event 2026-11-22")
     assert points == "points  no score: nothing of theirs has counted in this model yet"
-    assert store.show("user", "acme/ann", "--model", "use").stdout == f"{use.replace('use   ', 'use')}\n"
+    assert store.show("user", "acme/ann", "--model", "use").stdout.startswith("use  84.4  ▲ champion")
 
 
 def test_show_json_is_what_redis_holds(store: Store) -> None:
     store.put("use:account:acme", SCORE)
     told = store.show("account", "acme", "--json")
     assert told.status == 0
-    assert json.loads(told.stdout) == {"kind": "account", "id": "acme", "scores": {"use": SCORE}}
+    assert json.loads(told.stdout) == {
+        "kind": "account",
+        "id": "acme",
+        "stale_seconds": 0.0,
+        "scores": {"use": SCORE},
+        "curves": {"use": {"shape": "exponential", "steepness": 3.0}},
+    }
 
 
 def test_show_without_a_number_ends_with_1(store: Store) -> None:
@@ -240,12 +311,22 @@ def test_show_without_a_number_ends_with_1(store: Store) -> None:
     assert nobody.stderr.startswith("scorer: user nobody has no score: ") and "{account}/{user}" in nobody.stderr
     as_json = store.show("user", "nobody", "--json")
     assert as_json.status == 1
-    assert json.loads(as_json.stdout) == {"kind": "user", "id": "nobody", "scores": {"use": None, "points": None}}
+    assert json.loads(as_json.stdout)["scores"] == {"use": None, "points": None}
 
 
 def test_show_looks_into_the_namespace_that_is_asked_for(store: Store) -> None:
     store.put("use:account:acme", SCORE)
     assert store.show("account", "acme", "--namespace", "other").status == 1
+
+
+def test_what_is_no_text_is_refused_or_shown_escaped(store: Store, folder: Path) -> None:
+    nobody = store.show("user", "\udcff")
+    assert (nobody.status, nobody.stdout) == (2, "")
+    assert r"'\udcff' is not UTF-8" in nobody.stderr and "Traceback" not in nobody.stderr
+    strict = {"PYTHONIOENCODING": "utf-8:strict"}  # as in a terminal with a locale
+    checked = commands.run("check", "--json", "\udcff.yaml", cwd=folder, settings=strict)
+    assert checked.status == 2 and checked.stderr == ""
+    assert r'"file": "\udcff.yaml"' in checked.stdout
 
 
 def test_show_with_redis_away_names_it(folder: Path) -> None:

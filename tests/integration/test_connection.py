@@ -1,6 +1,7 @@
 """Proving who we are: settings that contradict each other, and a real Kafka with TLS, SASL and access rules."""
 
 import asyncio
+import json
 import subprocess
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from scorer.embedded.child import free_port
-from scorer.stream.broker_errors import BadConnection, Refused
+from scorer.stream.broker_errors import BadConnection, NotAccepted, Refused
 from scorer.stream.connection import Connection
 from scorer.stream.journal_log import JournalLog
 from scorer.stream.topics import TopicNames, ensure_topics
+from tests import commands
 from tests.servers import KafkaServer
 from tests.topic_making import make_topic, open_sockets
 
@@ -150,11 +152,68 @@ def test_a_wrong_password_is_refused_at_once(secure: SecureKafka) -> None:
 
 def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(secure: SecureKafka) -> None:
     async def story() -> None:
+        with pytest.raises(NotAccepted, match="SCORER_KAFKA_CA_FILE=the system's: by these authorities"):
+            await start_and_stop(Connection((secure.mutual_tls,), "SSL"), "any")
         stranger = Connection((secure.mutual_tls,), "SSL", cert_file=secure.certificate, key_file=secure.key)
-        with pytest.raises(Refused, match="certificate verify failed"):
+        with pytest.raises(Refused, match="by these authorities the broker isn't who it claims"):
             await start_and_stop(stranger, "any")
 
     run_until_closed(story())
+
+
+def worker_of(secure: SecureKafka, folder: Path, **settings: str) -> commands.Outcome:
+    """A worker to its end, with a login that works but for `settings`."""
+    (folder / "scoring.yaml").write_text("version: 1\nevents: {a: {}}\nmodels: {m: {weights: {a: 1}}}\n")
+    login = {
+        "BROKERS": secure.password_over_tls,
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SASL_MECHANISM": "PLAIN",
+        "KAFKA_SASL_USERNAME": "writer",
+        "KAFKA_SASL_PASSWORD": "secret",
+        "KAFKA_CA_FILE": secure.certificate,
+        "BROKER_PATIENCE": "2s",
+        "HTTP": "127.0.0.1:0",
+        "LOG_FORMAT": "json",
+    }
+    chosen = {f"SCORER_{key}": value for key, value in {**login, **settings}.items() if value}
+    return commands.run("worker", cwd=folder, settings=chosen)
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "told"),
+    [
+        ({"KAFKA_SASL_PASSWORD": "geheim-1"}, 2, "SCORER_KAFKA_SASL_USERNAME=writer: the broker refuses this user or"),
+        ({"KAFKA_SASL_USERNAME": "nobody"}, 2, "SCORER_KAFKA_SASL_USERNAME=nobody: the broker refuses this user or"),
+        (
+            {"KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"},
+            2,
+            "SCORER_KAFKA_SASL_MECHANISM=SCRAM-SHA-256 isn't offered by the broker; set one that it has: PLAIN, SCRAM",
+        ),
+        ({"KAFKA_CA_FILE": ""}, 2, "SCORER_KAFKA_CA_FILE=the system's: by these authorities the broker isn't who it"),
+        (
+            {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_CA_FILE": ""},
+            1,
+            "does SCORER_KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT fit this port?",
+        ),
+    ],
+    ids=["password", "user", "mechanism", "authority", "protocol"],
+)
+def test_a_worker_that_may_not_in_says_which_setting_and_the_way_out(
+    secure: SecureKafka, tmp_path: Path, settings: dict[str, str], status: int, told: str
+) -> None:
+    done = worker_of(secure, tmp_path, **settings)
+    last = json.loads(done.stderr.splitlines()[-1])
+    assert (done.status, done.stdout) == (status, "")
+    assert last["event"] == "the worker stops" and told in last["error"]
+    assert "Traceback" not in done.stderr and "geheim" not in done.stderr
+
+
+def test_a_file_that_is_no_certificate_is_named_with_its_setting(secure: SecureKafka, tmp_path: Path) -> None:
+    (tmp_path / "no.pem").write_text("hello")
+    done = worker_of(secure, tmp_path, KAFKA_CA_FILE=str(tmp_path / "no.pem"))
+    assert done.status == 2
+    assert f"SCORER_KAFKA_CA_FILE={tmp_path}/no.pem can't be used: it is no PEM" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def run_until_closed(story: Coroutine[None, None, None]) -> None:

@@ -3,6 +3,9 @@
 import asyncio
 import json
 import math
+import os
+import signal
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +16,8 @@ import pytest
 import redis
 from aiokafka.partitioner import DefaultPartitioner
 
+from scorer.replaying.lines import Position
+from scorer.replaying.progress import Progress, ProgressFile, Target
 from tests import commands
 from tests.servers import KafkaServer, RedisServer
 from tests.topic_making import all_records, make_topic
@@ -331,3 +336,180 @@ def test_a_file_that_is_not_there_is_bad_usage(place: Place) -> None:
     told = place.replay("nothing.jsonl")
     assert (told.status, told.stdout) == (2, "")
     assert "nothing.jsonl can't be read: No such file or directory" in told.stderr
+
+
+# ---- CSV
+
+
+def test_a_table_becomes_the_events_that_it_says(place: Place) -> None:
+    place.make_topic()
+    file = place.folder / "events.csv"
+    file.write_text(
+        "when;author;company;what;id;lines\r\n"
+        '2022-12-16T10:00:00Z;ann;"a;cme";lines_changed;e-1;12.5\r\n'
+        "1671235200;bob;;lines_added;;\r\n"
+        "yesterday;bob;;lines_added;;\r\n"
+        "1671235200;bob;lines_added\r\n"
+        "1671235200;cy;;lines_added;;3\r\n"
+    )
+    columns = {
+        "ts": "when",
+        "user_id": "author",
+        "account_id": "company",
+        "event": "what",
+        "event_id": "id",
+        "value": "lines",
+    }
+    flags = [part for field, name in columns.items() for part in ("--column", f"{field}={name}")]
+    told = place.replay(str(file), *flags)
+    assert told.status == 1
+    assert [line.split(": ")[1:3] for line in told.stderr.splitlines()] == [
+        ["line 4", "bad_timestamp"],
+        ["line 5", "bad_row"],
+    ]
+    assert "3 events written" in told.stdout and "2 lines left out" in told.stdout
+    found = {key: json.loads(value or b"") for _, key, value in place.records()}
+    assert found == {
+        b"a;cme": {
+            "event": "lines_changed", "user_id": "ann", "account_id": "a;cme", "event_id": "e-1",
+            "ts": "2022-12-16T10:00:00Z", "value": 12.5,
+        },
+        b"bob": {"event": "lines_added", "user_id": "bob", "ts": 1671235200},
+        b"cy": {"event": "lines_added", "user_id": "cy", "ts": 1671235200, "value": 3},
+    }  # fmt: skip
+    assert not (place.folder / "events.csv.replay-progress").exists()
+
+
+def test_a_table_comes_from_standard_input_if_it_is_said(place: Place) -> None:
+    place.make_topic()
+    table = "event,user_id,ts\n" + "".join(f"a,u{n},1671235200\n" for n in range(20_000))
+    told = place.replay("-", "--format", "csv", "--json", stdin=table.encode())
+    assert told.status == 0, told.stderr
+    assert json.loads(told.stdout)["sent"] == 20_000
+    assert len(place.records()) == 20_000
+
+
+def test_a_header_without_a_needed_column_is_bad_usage(place: Place) -> None:
+    place.make_topic()
+    file = place.folder / "events.csv"
+    file.write_text("event,user,ts\na,ann,1671235200\n")
+    told = place.replay(str(file))
+    assert (told.status, told.stdout) == (2, "")
+    assert (
+        "events.csv: the header has no column user_id for user_id: name it with --column user_id=user." in told.stderr
+    )
+    assert place.records() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["e.csv", "--column", "user=author"], "user is none of event, user_id, account_id, event_id, ts, value"),
+        (["e.csv", "--column", "user_id"], "user_id must be FIELD=NAME"),
+        (["e.jsonl", "--column", "user_id=author"], "is for CSV only"),
+        (["e.csv", "--format", "xml"], "'xml' is not one of"),
+        (["e.csv", "--resume", "--from-start"], "can't be used together"),
+        (["-", "--resume"], "- can't be resumed, only a file can"),
+        (["."], ". can't be read: it is a directory"),
+    ],
+)
+def test_bad_usage_is_named(tmp_path: Path, arguments: list[str], told: str) -> None:
+    done = commands.run("replay", *arguments, cwd=tmp_path, settings={"COLUMNS": "200"})
+    assert (done.status, done.stdout) == (2, "")
+    assert told in done.stderr and "Traceback" not in done.stderr
+
+
+# ---- going on after an interruption
+
+
+def lines_for(place: Place, count: int) -> list[bytes]:
+    """A file of them, of several pieces."""
+    more = "x" * 200
+    lines = [
+        json.dumps({"event": "a", "user_id": f"u{n}", "event_id": f"e-{n}", "ts": 1671235200, "more": more}).encode()
+        for n in range(count)
+    ]
+    (place.folder / "events.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    return lines
+
+
+def test_a_replay_that_was_killed_goes_on_behind_what_was_acknowledged(place: Place) -> None:
+    place.make_topic()
+    lines = lines_for(place, 100_000)
+    progress = place.folder / "events.jsonl.replay-progress"
+    command = commands.command("replay", "events.jsonl")
+    with subprocess.Popen(command, cwd=place.folder, env=commands.environment(place.settings)) as killed:
+        wait_until(progress.exists, "progress")
+        killed.kill()
+    kept = json.loads(progress.read_bytes())
+    assert 0 < kept["line"] < len(lines)
+    written = len(place.records())
+    told = place.replay("events.jsonl")
+    assert (told.status, told.stdout) == (2, "")
+    assert f"was replayed up to line {kept['line']} before: --resume goes on behind it" in told.stderr
+    told = place.replay("events.jsonl", "--resume", "--json")
+    assert told.status == 0, told.stderr
+    found = json.loads(told.stdout)
+    assert (found["sent"], found["resumed_behind_line"]) == (len(lines), kept["line"])
+    values = [value for *_, value in place.records()]
+    assert set(values) == set(lines)
+    assert len(values) == written + len(lines) - kept["line"]
+    assert written - kept["line"] <= 2 * (1 << 20) // len(lines[0])  # what was under way: a read's worth
+    assert not progress.exists()
+
+
+def test_a_table_goes_on_in_the_middle_with_its_header(place: Place) -> None:
+    place.make_topic()
+    rows = [f'a,"u\n{n}",{1671235200 + n},{"x" * 200}' for n in range(40_000)]
+    (place.folder / "events.csv").write_text("event,user_id,ts,more\n" + "\n".join(rows))
+    progress = place.folder / "events.csv.replay-progress"
+    command = commands.command("replay", "events.csv")
+    with subprocess.Popen(
+        command, cwd=place.folder, env=commands.environment(place.settings), stderr=subprocess.DEVNULL
+    ) as stopped:
+        wait_until(progress.exists, "progress")
+        stopped.send_signal(signal.SIGINT)
+        assert stopped.wait(60) == 1
+    told = place.replay("events.csv", "--resume", "--json")
+    found = json.loads(told.stdout)
+    assert found["error"] is None and found["resumed_behind_line"] > 1
+    assert found["sent"] + found["skipped"] == len(rows)
+
+
+def test_ctrl_c_says_how_to_go_on(place: Place) -> None:
+    place.make_topic()
+    lines_for(place, 100_000)
+    command = commands.command("replay", "events.jsonl")
+    with subprocess.Popen(
+        command, cwd=place.folder, env=commands.environment(place.settings), stderr=subprocess.PIPE, text=True
+    ) as stopped:
+        wait_until((place.folder / "events.jsonl.replay-progress").exists, "progress")
+        stopped.send_signal(signal.SIGINT)
+        assert stopped.wait(60) == 1
+        assert stopped.stderr is not None
+        said = stopped.stderr.read()
+    assert "scorer: interrupted" in said and "--resume goes on behind them" in said and "Traceback" not in said
+
+
+def test_progress_of_another_content_or_target_is_not_gone_on_from(place: Place) -> None:
+    place.make_topic()
+    lines = lines_for(place, 10)
+    file = place.folder / "events.jsonl"
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        target = Target(place.bootstrap, "another-topic", "jsonl", {})
+        ProgressFile(str(file), descriptor, target).save(Progress(Position(len(lines[0]) + 1, 1), 1, 0))
+    finally:
+        os.close(descriptor)
+    told = place.replay("events.jsonl", "--resume")
+    assert told.status == 2 and f"is of a replay into another-topic at {place.bootstrap}" in told.stderr
+    assert place.records() == []
+    told = place.replay("events.jsonl", "--from-start")
+    assert told.status == 0 and len(place.records()) == 10
+
+
+def test_a_folder_that_can_not_be_written_costs_only_the_progress(place: Place) -> None:
+    place.make_topic()
+    told = place.replay("/proc/self/cmdline", "--json")  # a regular file in a folder that nobody can write
+    assert json.loads(told.stdout)["error"] is None
+    assert "progress can't be kept in /proc/self/cmdline.replay-progress" in told.stderr

@@ -58,15 +58,16 @@ class WorkerProcess:
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(field))
 
     def resident_at_rest(self) -> int:
-        """Resident bytes once they haven't changed by more than 1 % for 12 s: what was freed is given back late."""
+        """Resident bytes once they haven't changed by more than 5 % for 12 s, the most of these: what was freed is
+        given back late, and what comes and goes with each pass is part of it."""
         sizes: list[int] = []
 
         def rests() -> bool:
             sizes.append(self.resident_bytes())
-            return len(sizes) > _REST_SECONDS and min(sizes[-_REST_SECONDS:]) >= 0.99 * max(sizes[-_REST_SECONDS:])
+            return len(sizes) > _REST_SECONDS and min(sizes[-_REST_SECONDS:]) >= 0.95 * max(sizes[-_REST_SECONDS:])
 
         self.wait_until(rests, 120.0, every=1.0)
-        return sizes[-1]
+        return max(sizes[-_REST_SECONDS:])
 
     def until_it_stands(self) -> float:
         """Wait until the first partition's state stands: its first fetch follows. The CPU seconds up to then."""

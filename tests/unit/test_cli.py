@@ -1,6 +1,7 @@
 """The commands in this process: what their flags become, what they print, and the status they end with."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -119,10 +120,12 @@ def test_a_variable_that_is_no_setting_is_warned_of(monkeypatch: pytest.MonkeyPa
 def test_check_shows_what_each_event_weighs_and_warns_of_the_odd() -> None:
     done = invoke("check", written(GOOD))
     assert done.exit_code == 0, done.output
-    rows = plain_rows(done.stdout)
+    models, _, events = done.stdout.partition(" event ")
+    rows = plain_rows(models)
     assert rows["use"][1:4] == ["users, accounts", "30d, half after 14d", "p90 of at least 3, at first 40"]
     assert rows["use"][4:] == ["exponential 3", "at_risk, low 25, healthy 50, champion 75 (±2)"]
     assert rows["points"][2:] == ["7d", "none", "none", "few, many 10 (±2)"]
+    rows = plain_rows(events)
     assert rows["opened"] == ["opened", "1 (at most: user 5)", "-"]
     assert rows["created"] == ["created", "8", "2.5"]
     assert "scoring.yaml is right: 3 event types, 2 models" in done.stdout
@@ -147,6 +150,28 @@ def test_check_json_is_one_object_right_or_wrong() -> None:
     assert (wrong["errors"][0]["line"], wrong["errors"][0]["suggestion"]) == (6, "half_life")
 
 
+def test_check_shows_what_examples_score_and_says_what_they_are() -> None:
+    done = invoke("check", written(GOOD))
+    rows = [re.split(r" {2,}", line.strip()) for line in done.stdout.splitlines() if "   every day" in line]
+    assert sum(9 * 2 ** (-age / 14) for age in range(30)) == pytest.approx(144.1, abs=0.05)
+    assert rows == [
+        ["use", "a user", "every day", "144.1", "40.0", "100.0", "champion"],
+        ["use", "an account of 10 users", "every day", "1,441.3", "40.0", "100.0", "champion"],
+        ["points", "a user", "every day", "17.5", "-", "17.5", "many"],
+    ]
+    assert "Examples, not measurements" in done.stdout
+    told = json.loads(invoke("check", "--json", written(GOOD)).stdout)["examples"]
+    assert told[-1] == {
+        "model": "points", "kind": "user", "users": 1, "pace": "once, today", "raw": 2.5, "benchmark": None,
+        "score": 2.5, "band": "few",
+    }  # fmt: skip
+
+
+def test_check_prints_the_schema_for_editors() -> None:
+    done = invoke("check", "--schema")
+    assert done.exit_code == 0 and json.loads(done.stdout)["title"] == "Scorer scoring file"
+
+
 def test_check_without_a_file_takes_the_one_that_the_settings_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "scoring.yaml: can't be read" in invoke("check").stderr
     monkeypatch.setenv("SCORER_SCORING", written(GOOD, "mine.yaml"))
@@ -169,8 +194,8 @@ def test_the_demos_scoring_file_is_right() -> None:
 
 
 def test_commands_that_are_not_there_yet_are_typers_ordinary_error() -> None:
-    done = invoke("top")
-    assert done.exit_code == 2 and "No such command 'top'" in done.stderr
+    done = invoke("backtest")
+    assert done.exit_code == 2 and "No such command 'backtest'" in done.stderr
 
 
 def test_show_without_a_scoring_file_asks_for_one() -> None:

@@ -1,14 +1,16 @@
-"""`RawPartitionRecords` and `Fetching` lean on private parts of aiokafka: this holds them to the pinned version."""
+"""`RawPartitionRecords`, `KeptRecords` and `Fetching` lean on private parts of aiokafka: this holds them to the pinned
+version."""
 
 import inspect
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiokafka
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import (
     READ_COMMITTED,
     READ_UNCOMMITTED,
@@ -20,12 +22,18 @@ from aiokafka.consumer.fetcher import (
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
 from aiokafka.errors import CorruptRecordException
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.default_records import (
+    DefaultRecordBatch,
+    DefaultRecordBatchBuilder,
+    _DefaultRecordBatchBuilderPy,
+    _DefaultRecordBatchPy,
+)
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scorer.stream.fast_records import RawPartitionRecords
+from scorer.stream.header_names import KeptRecords, take_any_header_name
+from tests.bad_input import BROKEN_NAME
 
 TP = TopicPartition("events", 3)
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -71,7 +79,7 @@ def _batch_bytes(batch: Batch, base_offset: int) -> bytes:
 
 
 def partition_records(log: bytes, *, position: int = 0, aborted: Any = None, isolation: int = READ_COMMITTED) -> Any:
-    return PartitionRecords(TP, MemoryRecords(log), aborted, position, None, None, False, isolation)
+    return PartitionRecords(TP, KeptRecords(log), aborted, position, None, None, False, isolation)
 
 
 def stock(log: bytes, **options: Any) -> tuple[list[tuple[Any, ...]], int]:
@@ -156,9 +164,50 @@ def test_records_compacted_away_at_the_end_of_a_batch_are_passed() -> None:
 def test_a_record_that_fails_its_checksum_stops() -> None:
     log = bytearray(log_of([Batch(3)]))
     log[-1] ^= 0xFF
-    fetched = PartitionRecords(TP, MemoryRecords(bytes(log)), None, 0, None, None, True, READ_COMMITTED)
+    fetched = PartitionRecords(TP, KeptRecords(bytes(log)), None, 0, None, None, True, READ_COMMITTED)
     with pytest.raises(CorruptRecordException):
         RawPartitionRecords.of(fetched).take(10)
+
+
+def broken_log(codec: str, broken: Collection[int], records: int = 100) -> bytes:
+    """One batch; the header of some records has a name that is no UTF-8."""
+    builder = _DefaultRecordBatchBuilderPy(2, CODECS[codec], False, -1, 0, 0, 1 << 24)
+    for i in range(records):
+        name = BROKEN_NAME if i in broken else "h"
+        assert builder.append(
+            i, 1_700_000_000_000 + i, b"key-%d" % i, b"value-%d" % i, [(name, b"%d" % i), ("a", None)]
+        )
+    return bytes(builder.build())
+
+
+def test_aiokafka_alone_cant_read_a_header_whose_name_is_no_utf8() -> None:
+    with pytest.raises(UnicodeDecodeError):
+        list(DefaultRecordBatch(bytearray(broken_log("none", [3]))))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("broken", [{0}, {50, 51}, {99}, set(range(100))])
+@pytest.mark.parametrize("most", [1, 7, 1_000])
+def test_a_header_whose_name_is_no_utf8_costs_nobody_anything(codec: str, broken: set[int], most: int) -> None:
+    log = broken_log(codec, broken)
+    for records, end in (raw(log, most), stock(log)):
+        assert end == 100
+        assert [record[:4] for record in records] == [
+            (i, 1_700_000_000_000 + i, b"key-%d" % i, b"value-%d" % i) for i in range(100)
+        ]
+        names = [record[4][0][0] for record in records]
+        assert names == ["\ufffd\ufffdx" if i in broken else "h" for i in range(100)]
+        assert [record[4][1] for record in records] == [("a", None)] * 100
+    records, _ = raw(log, most, position=51)
+    assert [record[0] for record in records] == list(range(51, 100))
+
+
+def test_every_consumer_of_the_process_takes_such_a_name() -> None:
+    take_any_header_name()
+    assert fetcher.MemoryRecords is KeptRecords
+    assert "MemoryRecords(part_data[-1])" in inspect.getsource(Fetcher)
+    assert '.decode("utf-8")' in inspect.getsource(_DefaultRecordBatchPy)
+    assert "self._buffer" in inspect.getsource(_DefaultRecordBatchPy._maybe_uncompress)
 
 
 data_batches = st.builds(

@@ -14,6 +14,10 @@ own.debug("details")
 logging.getLogger("scorer.stream.owners").warning("partition %d: %s", 3, "again")
 logging.getLogger("faust.app").info("starting")
 logging.getLogger("aiokafka.conn").warning("lost")
+for tried in range(3):
+    logging.getLogger("aiokafka").error('Unable connect to "%s"', "kafka:9092")
+    logging.getLogger("scorer.stream.topics").warning("three times")
+logging.getLogger("aiokafka").error('Unable connect to "%s"', "kafka:9093")
 logging.getLogger("scorer.stream.app").info("[^-ChunkConsumer]: Starting...")
 logging.getLogger("scorer.stream.app").error("[^-ChunkConsumer]: Crashed")
 warnings.warn("old")
@@ -79,3 +83,11 @@ def test_on_the_console_a_text_of_several_lines_can_be_copied() -> None:
     at = lines.index("error:")
     assert "stops" in lines[at - 1] and "partition=1" in lines[at - 1]
     assert lines[at + 1 : at + 3] == ["  mend it:", "  $ command"]
+
+
+def test_a_library_that_says_the_same_again_and_again_is_heard_once() -> None:
+    told = [event["event"] for event in events("'json', 'info'")]
+    assert told.count('Unable connect to "kafka:9092"') == told.count('Unable connect to "kafka:9093"') == 1
+    assert told.count("three times") == 3
+    everything = [event["event"] for event in events("'json', 'debug'")]
+    assert everything.count('Unable connect to "kafka:9092"') == 3

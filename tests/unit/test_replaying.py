@@ -7,22 +7,29 @@ from pathlib import Path
 from typing import cast
 
 from scorer.core.events import MAX_RECORD_BYTES
-from scorer.replaying import LineReader, Lines, Replay, replay
+from scorer.replaying.flow import Replay, replay
+from scorer.replaying.formats import JsonLines, Record
+from scorer.replaying.lines import START, Line, LineReader, Position, first_line
 from scorer.stream.input_writer import InputWriter, Keyed
 
 
-async def read_all(descriptor: int) -> Lines:
-    return [line async for lines, _ in LineReader(descriptor) for line in lines]
+async def read_all(descriptor: int, start: Position) -> list[Line]:
+    return [line async for lines in LineReader(descriptor, start) for line in lines]
 
 
-def lines_of(content: bytes, folder: Path) -> Lines:
+def lines_of(content: bytes, folder: Path, start: Position = START) -> list[Line]:
     file = folder / "lines"
     file.write_bytes(content)
     descriptor = os.open(file, os.O_RDONLY)
     try:
-        return asyncio.run(read_all(descriptor))
+        os.lseek(descriptor, start.bytes, os.SEEK_SET)
+        return asyncio.run(read_all(descriptor, start))
     finally:
         os.close(descriptor)
+
+
+def records_of(content: bytes, folder: Path) -> list[Record]:
+    return JsonLines(START).take(lines_of(content, folder), last=True).records
 
 
 class Writer:
@@ -47,7 +54,8 @@ def test_records_keep_their_order_and_are_keyed_by_account(tmp_path: Path) -> No
     file.write_bytes(b"\n".join(lines))
     descriptor, writer, replayed = os.open(file, os.O_RDONLY), Writer(), Replay()
     try:
-        asyncio.run(replay(descriptor, cast(InputWriter, writer), replayed, lambda _: None))
+        reader, form = LineReader(descriptor), JsonLines(START)
+        asyncio.run(replay(reader, form, cast(InputWriter, writer), replayed, lambda _: None))
     finally:
         os.close(descriptor)
     assert writer.written == [("acme", lines[0]), ("acme", lines[1]), ("v", lines[3]), ("emca", lines[4])]
@@ -55,7 +63,7 @@ def test_records_keep_their_order_and_are_keyed_by_account(tmp_path: Path) -> No
 
 
 def test_lines_keep_their_numbers_when_empty_ones_are_left_out(tmp_path: Path) -> None:
-    assert lines_of(b"a\n\n  \nb\r\n\nc", tmp_path) == [(1, b"a"), (4, b"b"), (6, b"c")]
+    assert records_of(b"a\n\n  \nb\r\n\nc", tmp_path) == [(1, b"a"), (4, b"b"), (6, b"c")]
 
 
 def test_an_empty_file_has_no_line(tmp_path: Path) -> None:
@@ -63,18 +71,39 @@ def test_an_empty_file_has_no_line(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
-    assert lines_of(b"\xef\xbb\xbfa\n\xef\xbb\xbfb", tmp_path) == [(1, b"a"), (2, b"\xef\xbb\xbfb")]
+    assert records_of(b"\xef\xbb\xbfa\n\xef\xbb\xbfb", tmp_path) == [(1, b"a"), (2, b"\xef\xbb\xbfb")]
 
 
 def test_lines_that_span_reads_stay_whole(tmp_path: Path) -> None:
     lines = [b"%d" % n * 40_000 for n in range(1, 60)]
-    assert lines_of(b"\n".join(lines), tmp_path) == list(enumerate(lines, 1))
+    assert records_of(b"\n".join(lines), tmp_path) == list(enumerate(lines, 1))
+
+
+def test_each_line_tells_where_the_file_goes_on_behind_it(tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbfone\r\n\n" + b"x" * (3 << 20) + b"\nfour\n" + b"y" * 2_000_000 + b"\nlast"
+    lines = lines_of(content, tmp_path)
+    for line in lines[:-1]:
+        found = lines_of(content, tmp_path, line.end)
+        # of what is too long something is kept, how much depends on the reads
+        assert [(each.text[:9], each.end) for each in found] == [(e.text[:9], e.end) for e in lines[line.end.line :]]
 
 
 def test_of_an_endless_line_only_what_shows_that_it_is_too_large_is_kept(tmp_path: Path) -> None:
-    (first, second) = lines_of(b"x" * (20 << 20) + b"\nnext", tmp_path)
-    assert MAX_RECORD_BYTES < len(first[1]) < 3 << 20
+    (first, second) = records_of(b"x" * (20 << 20) + b"\nnext", tmp_path)
+    assert MAX_RECORD_BYTES < len(first.value) < 3 << 20
     assert second == (2, b"next")
+
+
+def test_the_first_line_is_found_from_anywhere(tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_bytes(b"\xef\xbb\xbfa,b\nc,d\n")
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.lseek(descriptor, 8, os.SEEK_SET)
+        assert first_line(descriptor) == (b"a,b", (7, 1))
+        assert os.read(descriptor, 3) == b",d\n"
+    finally:
+        os.close(descriptor)
 
 
 def test_a_line_in_a_pipe_is_read_while_the_pipe_stays_open() -> None:
@@ -83,9 +112,9 @@ def test_a_line_in_a_pipe_is_read_while_the_pipe_stays_open() -> None:
         try:
             chunks = aiter(LineReader(reading))
             os.write(writing, b"first\nsec")
-            assert await asyncio.wait_for(anext(chunks), 30) == ([(1, b"first")], 9)
+            assert await asyncio.wait_for(anext(chunks), 30) == [(b"first", (6, 1))]
             os.write(writing, b"ond\n")
-            assert await asyncio.wait_for(anext(chunks), 30) == ([(2, b"second")], 4)
+            assert await asyncio.wait_for(anext(chunks), 30) == [(b"second", (13, 2))]
         finally:
             os.close(writing)
             os.close(reading)

@@ -19,7 +19,7 @@ from scorer.core.model import (
     Shape,
     Weight,
 )
-from scorer.scoring_file import ScoringFileError, json_schema, load, parse
+from scorer.scoring_file import MOST_BYTES, ScoringFileError, json_schema, load, parse
 from scorer.scoring_file.schema import EventKeys
 
 EXAMPLE = """\
@@ -86,7 +86,15 @@ def test_a_file_is_loaded_from_its_path(tmp_path: Path) -> None:
     assert load(path) == parse(EXAMPLE)
 
 
-@pytest.mark.parametrize(("content", "reason"), [(None, "No such file or directory"), (b"version: \xff", "UTF-8")])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "can't be read: No such file or directory"),
+        (b"version: \xff", "must be UTF-8: byte 9 isn't"),
+        ("version: 1".encode("utf-16"), "must be UTF-8: byte 0 isn't"),
+        (b"#" * (MOST_BYTES + 1), "is too large: a scoring file has at most 4 MiB"),
+    ],
+)
 def test_a_file_that_cannot_be_read_is_named(content: bytes | None, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "scoring.yaml"
     if content is not None:
@@ -94,6 +102,21 @@ def test_a_file_that_cannot_be_read_is_named(content: bytes | None, reason: str,
     with pytest.raises(ScoringFileError, match=re.escape(reason)) as caught:
         load(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (".", "can't be read: Is a directory"),
+        ("/dev/zero", "is too large"),
+        ("/dev/null", "is empty: start with `version: 1`"),
+        ("a\0b", "can't be read: embedded null byte"),
+        ("x" * 300, "can't be read: File name too long"),
+    ],
+)
+def test_what_is_no_file_is_named(path: str, reason: str) -> None:
+    with pytest.raises(ScoringFileError, match=re.escape(reason)):
+        load(path)
 
 
 def test_defaults_are_those_of_the_interfaces() -> None:
@@ -148,7 +171,10 @@ def test_keys_such_as_on_and_no_are_text() -> None:
         ("- 1", "scoring.yaml:1: must be a mapping of keys to values"),
         ("version: 1\nevents: [a", "scoring.yaml:2: is not YAML: while parsing a flow sequence expected ',' or ']'"),
         ("version: 1\n---\nversion: 1", "scoring.yaml:2: is not YAML: expected a single document"),
-        ("a: \x01", "scoring.yaml: is not YAML: "),
+        ("# line 1\na: \x01", "scoring.yaml:2: is not YAML: the character U+0001 can't stand in it"),
+        ("\x7fELF\x02\x01\x00", "scoring.yaml:1: is not YAML: the character U+007F can't stand in it"),
+        ("events:\n\ta: {}", "scoring.yaml:2: is not YAML: "),
+        ("events:\n\ta: {}", "indent and separate with spaces, not tabs"),
         ("exclude:\n  users: [*@ours.example]", "scoring.yaml:2: is not YAML: found undefined alias"),
         ("exclude:\n  users: [*@ours.example]", "a value that starts with * must be quoted"),
         ("version: 1\nversion: 1", "scoring.yaml:2: version: stands twice, first in line 1"),
@@ -162,7 +188,13 @@ def test_keys_such_as_on_and_no_are_text() -> None:
         ("a: &a [*a]", "scoring.yaml:1: a[0]: an alias must not stand inside of what it names"),
         ("a: !secret b", "scoring.yaml:1: a: has the tag !secret, which means nothing here"),
         ("a: !!python/object:os.system b", "which means nothing here"),
-        ("a: !!int b", "scoring.yaml:1: a: b can't be read"),
+        ("a: !!int b", "scoring.yaml:1: a: b can't be read as a YAML int: in quotes, and without a tag, it is text"),
+        ("a: !!bool b", "scoring.yaml:1: a: b can't be read as a YAML bool"),
+        ("a: 2026-13-41", "scoring.yaml:1: a: 2026-13-41 can't be read as a YAML timestamp"),
+        (f"a: {'9' * 5000}", f"scoring.yaml:1: a: {'9' * 60}... can't be read as a YAML int"),
+        (f"a: 0x{'f' * 5000}", f"scoring.yaml:1: a: 0x{'f' * 58}... is beyond every limit"),
+        ('a: "x\\ud800"', "scoring.yaml:1: a: x\\ud800 holds half of a surrogate pair"),
+        ('"\\ud800": 1', "scoring.yaml:1: the key \\ud800 holds half of a surrogate pair"),
         ("[" * 2000, "nested too deeply"),
     ],
 )
@@ -173,6 +205,18 @@ def test_what_is_no_plain_yaml_is_refused_with_its_line(text: str, message: str)
 def test_an_alias_stands_for_what_it_names() -> None:
     scoring = parse("version: 1\nevents: {a: {}}\nmodels:\n  m: &m {weights: {a: 1}}\n  n: *m")
     assert scoring.models[0].weights == scoring.models[1].weights
+
+
+def test_of_an_anchor_that_stands_twice_the_last_before_its_alias_counts() -> None:
+    text = (
+        "version: 1\nevents: {a: {}}\nmodels:\n  m: {weights: &w {a: 1}}\n  n: {weights: &w {a: 2}}\n  o: {weights: *w}"
+    )
+    assert parse(text).models[2].weights == {"a": Weight(2.0)}
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\r"])
+def test_any_line_end_will_do(line_end: str) -> None:
+    assert parse(EXAMPLE.replace("\n", line_end)) == parse(EXAMPLE)
 
 
 def test_aliases_of_aliases_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +284,6 @@ BAD_VALUES = [
     ('events: {"": {}}', 'events."": {}: an event type must be 1 to 512 bytes of UTF-8'),
     (f"events: {{{'ä' * 257}: {{}}}}", "an event type must be 1 to 512 bytes of UTF-8"),
     ('events: {"a\\x07": {}}', "an event type must be 1 to 512 bytes of UTF-8 without control characters"),
-    ('events: {"a\\ud800": {}}', "an event type must be 1 to 512 bytes of UTF-8"),
     ("exclude: {users: bot-*}", 'exclude.users: "bot-*": must be a list'),
     ('exclude: {users: [""]}', 'exclude.users[0]: "": must be a pattern of user ids'),
     ("exclude: {users: [1]}", "exclude.users[0]: 1: must be text"),

@@ -112,6 +112,10 @@ def test_a_value_is_read_from_the_environment(
         ("brokers", "kafka://a:1", "comma-separated host:port"),
         ("brokers", "a:1,,b:2", "comma-separated host:port"),
         ("brokers", "a:70000", "comma-separated host:port"),
+        ("brokers", "a:0", "comma-separated host:port"),
+        ("brokers", "a..b:9092", "comma-separated host:port"),
+        ("brokers", "x" * 64 + ":9092", "comma-separated host:port"),
+        ("brokers", "[::zz]:9092", "comma-separated host:port"),
         ("kafka_security_protocol", "TLS", "PLAINTEXT or SSL or SASL_PLAINTEXT or SASL_SSL"),
         ("kafka_sasl_mechanism", "GSSAPI", "PLAIN or SCRAM-SHA-256 or SCRAM-SHA-512"),
         ("broker_patience", "5", "such as 500ms, 10s, 5m or 30d"),
@@ -121,6 +125,7 @@ def test_a_value_is_read_from_the_environment(
         ("benchmark_interval", "2h", "from 100ms to 1h"),
         ("dedupe_ids", "0", "greater than or equal to 1"),
         ("dedupe_ids", "many", "must be a whole number"),
+        ("dedupe_ids", "1e6", "must be a whole number"),
         ("partitions", "0", "greater than or equal to 1"),
         ("replication_factor", "0", "greater than or equal to 1"),
         ("scores_topic", "perhaps", "must be true or false"),
@@ -136,7 +141,12 @@ def test_a_value_is_read_from_the_environment(
         ("clock", "2026-03-01", "RFC 3339"),
         ("clock", "2026-03-01T00:00:00", "RFC 3339"),
         ("clock", "2026-13-01T00:00:00Z", "RFC 3339"),
+        ("clock", "1969-12-31T23:59:59Z", "from 1970 to 2096"),
+        ("clock", "9999-12-31T23:59:59-23:59", "from 1970 to 2096"),
+        ("clock", "0001-01-01T00:00:00+23:59", "from 1970 to 2096"),
         ("http", "9108", "host:port"),
+        ("http", "a..b:80", "must name a host or an address"),
+        ("http", "::1:80", "host:port"),
         ("http", "localhost:65536", "at most 65535"),
         ("log_format", "xml", "console or json"),
         ("log_level", "loud", "debug or info or warning or error"),
@@ -144,6 +154,11 @@ def test_a_value_is_read_from_the_environment(
         ("input_format", "protobuf", "auto or native"),
         ("redis_url", "http://cache", "rediss://host:port/database"),
         ("redis_url", "redis://cache/first", "percent-encoded"),
+        ("redis_url", "redis://a..b", "percent-encoded"),
+        ("redis_url", "redis://cache?no_such_option=1", "no options behind ? but those of redis-py"),
+        ("redis_url", "redis://cache?socket_timeout=soon", "no options behind ? but those of redis-py"),
+        ("redis_url", "redis://cache?db=x", "no options behind ? but those of redis-py"),
+        ("redis_url", "rediss://cache?ssl_cert_reqs=maybe", "no options behind ? but those of redis-py"),
     ],
 )
 def test_a_bad_setting_is_named_with_its_value_and_what_is_allowed(
@@ -157,6 +172,24 @@ def test_a_bad_setting_is_named_with_its_value_and_what_is_allowed(
     assert allowed in message
     if field != "redis_url":
         assert f"{variable}={written} " in message
+
+
+def test_options_that_redis_py_knows_stay_in_the_url() -> None:
+    url = "rediss://cache:6379/0?ssl_cert_reqs=none&health_check_interval=5"
+    assert loaded(redis_url=url).redis_url.get_secret_value() == url
+
+
+@pytest.mark.parametrize("field", [name for name in Settings.model_fields if not name.endswith("_file")])
+def test_what_is_no_text_is_named_and_not_passed_on(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "must be UTF-8 text without a NUL" in refused(**{field: "a\0b"})
+    if field != "scoring":  # the name of a file is bytes
+        monkeypatch.setenv(f"SCORER_{field.upper()}", "\udcff")
+        assert "must be UTF-8 text without a NUL" in refused()
+
+
+def test_a_long_or_odd_value_is_shown_on_one_line_and_cut() -> None:
+    assert refused(namespace="a\nb\x1b[31m").startswith(r"SCORER_NAMESPACE=a\nb\x1b[31m (flag): must be ")
+    assert len(refused(partitions="9" * 5000)) < 400
 
 
 def test_every_bad_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,6 +317,16 @@ def test_a_secret_given_twice_in_one_source_is_refused(monkeypatch: pytest.Monke
     assert "s3cret" not in message
 
 
+def test_a_mark_of_utf8_is_no_part_of_a_secret() -> None:
+    Path("url").write_text("\ufeffredis://cache\r\n", newline="")
+    assert loaded(redis_url_file="url").redis_address == "redis://cache"
+
+
+def test_the_name_of_a_secret_file_that_is_none_is_refused() -> None:
+    assert refused(redis_url_file="a\0b") == r"SCORER_REDIS_URL_FILE=a\x00b (a file): embedded null byte"
+    assert "(a file): Is a directory" in refused(redis_url_file=".")
+
+
 @pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"", "empty"), (b"\xff", "UTF-8")])
 def test_a_secret_file_that_cannot_be_used_is_named(content: bytes | None, reason: str) -> None:
     if content is not None:
@@ -302,6 +345,36 @@ def test_a_bad_secret_from_a_file_is_named_and_not_shown() -> None:
 def test_an_env_file_that_is_not_utf8_is_named() -> None:
     Path(".env").write_bytes(b"SCORER_NAMESPACE=\xff\n")
     assert refused() == ".env can't be read: isn't UTF-8"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'SCORER_REDIS_URL="redis://:s3cret@cache',
+        "SCORER_REDIS_URL",
+        "SCORER_REDIS_URL: redis://:s3cret@cache",
+        "export SCORER_REDIS_URL redis://:s3cret@cache",
+        "scorer_redis_url redis://:s3cret@cache",
+    ],
+)
+def test_a_line_of_the_env_file_that_says_nothing_is_named_and_not_shown(line: str) -> None:
+    Path(".env").write_text(f"# a comment\n\nSCORER_NAMESPACE=a\n\n{line}\nSCORER_INSTANCE=b\n")
+    assert refused() == ".env:5 can't be read: write SCORER_REDIS_URL=value, with the quotes closed"
+
+
+def test_the_env_file_may_be_shared_with_other_programs_and_written_by_any_editor(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lines = ["what is this", "DEBUG", "# SCORER_NAMESPACE", "export SCORER_NAMESPACE='a' # why", "scorer_instance = b"]
+    Path(".env").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    settings, warnings = load()
+    assert (settings.namespace, settings.instance, warnings) == ("a", "b", [])
+    assert caplog.messages == []
+
+
+def test_an_env_folder_is_no_env_file() -> None:
+    Path(".env").mkdir()  # some keep their virtual environment there
+    assert load()[0] == loaded()
 
 
 def test_no_secret_shows_in_the_error_of_settings_made_by_hand() -> None:

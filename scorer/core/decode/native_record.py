@@ -111,7 +111,7 @@ def _loosely(value: bytes) -> Any:
         if value[0] in MSGPACK_MAP:
             return msgpack.unpackb(value, unicode_errors="surrogateescape", strict_map_key=False)
         return json.loads(value.decode("utf-8", "surrogateescape"), parse_int=_int)
-    except RecursionError:
+    except (RecursionError, msgpack.StackError):
         raise _too_deep() from None
     except (ValueError, TypeError) as error:  # TypeError: a msgpack map keyed by a list
         begins = shown(value[:100])

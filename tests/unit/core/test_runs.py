@@ -108,12 +108,20 @@ def test_parts_hold_every_cell_of_every_run(runs: list[tuple[Naive, int]], most:
     assert held == sorted((key, value) for each in expected for key, value in zip(each.keys, each.values, strict=True))
 
 
-def test_whole_counts_take_half_the_memory_until_they_are_too_large() -> None:
-    largest = run({(1, 20_000, 3): (2**32 - 1) * MICRO, (2, 20_029, 3): MICRO})
-    assert (largest.unit, largest.counts.itemsize, largest.places.itemsize) == (MICRO, 4, 4)
-    more = joined(largest, run({(1, 20_000, 3): MICRO}))
-    assert (more.unit, more.counts.itemsize) == (1, 8)
-    assert listed(more.cells()) == {(1, 20_000, 3): 2**32 * MICRO, (2, 20_029, 3): MICRO}
+@pytest.mark.parametrize(("most", "size", "more"), [(2**8 - 1, 1, 2), (2**16 - 1, 2, 4), (2**32 - 1, 4, 8)])
+def test_whole_counts_take_as_few_bytes_as_the_largest_needs(most: int, size: int, more: int) -> None:
+    largest = run({(1, 20_000, 3): most * MICRO, (2, 20_029, 3): MICRO})
+    assert (largest.unit, largest.counts.itemsize, largest.places.itemsize) == (MICRO, size, 4)
+    for one, other in ((largest, run({(1, 20_000, 3): MICRO})), (run({(1, 20_000, 3): MICRO}), largest)):
+        grown = joined(one, other)
+        assert (grown.unit, grown.counts.itemsize) == (1 if more == 8 else MICRO, more)
+        assert listed(grown.cells()) == {(1, 20_000, 3): (most + 1) * MICRO, (2, 20_029, 3): MICRO}
+
+
+def test_a_large_count_beside_small_ones_is_kept() -> None:
+    small, large = run({(1, 20_000, 3): 200 * MICRO}), run({(2, 20_000, 3): 70_000 * MICRO})
+    for one, other in ((small, large), (large, small)):
+        assert listed(joined(one, other).cells()) == {(1, 20_000, 3): 200 * MICRO, (2, 20_000, 3): 70_000 * MICRO}
 
 
 def test_nothing_is_a_run() -> None:

@@ -1,0 +1,136 @@
+"""Dead letters for a person."""
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from scorer.core.events import Reason
+from scorer.dead_letters.listing import Listing
+from scorer.dead_letters.selection import Place, at_of
+from scorer.stream.letter_reader import KeptLetter
+
+_TIME = "%Y-%m-%d %H:%M:%S"
+_SHOWN_BYTES = 4_096
+_ROW = 16
+
+_WAYS_OUT = {
+    Reason.EMPTY: "the producer writes records without a value: it should write none",
+    Reason.NOT_JSON: "the producer writes something else than JSON or msgpack into the input topic",
+    Reason.UNKNOWN_FORMAT: "the producer should write the native format: event, user_id, ts",
+    Reason.IN_FUTURE: "the producer's clock, or its unit of time, is wrong; once that time has come, replay it",
+    Reason.TOO_LARGE: "the producer should send less with an event: what isn't a field of ours is not used",
+    Reason.WRONG_PARTITION: (
+        "the producer should key by account (by user where there is none) with Kafka's default partitioner; "
+        "`scorer dead-letters replay --reason wrong_partition` writes what is there with the right key"
+    ),
+}
+"""What to do about a reason, where the detail doesn't tell."""
+
+
+def print_listing(listing: Listing, topic: str, out: Console) -> None:
+    if not listing.letters:
+        out.print(f"no dead letters of that kind in {topic}" if listing.foreign else f"no dead letters in {topic}")
+        return
+    table = _table("reason", "letters", "first (UTC)", "last (UTC)")
+    table.columns[1].justify = "right"
+    for reason, total in sorted(listing.totals.items(), key=lambda each: -each[1].letters):
+        table.add_row(escape(reason), f"{total.letters:,}", f"{total.first:{_TIME}}", f"{total.last:{_TIME}}")
+    out.print(table)
+    newest = listing.newest
+    if newest:
+        out.print(_newest(newest))
+    out.print(_sentence(listing, topic, len(newest)), highlight=False, soft_wrap=True, markup=False)
+
+
+def _newest(newest: list[KeptLetter]) -> Table:
+    table = _table("at (UTC)", "key", "reason", "detail")
+    table.columns[3].overflow = "ellipsis"
+    table.columns[3].no_wrap = True
+    for column in table.columns[:3]:
+        column.no_wrap = True
+    table.columns[1].overflow = "fold"
+    for kept in newest:
+        letter = kept.letter
+        cells = (f"{at_of(letter):{_TIME}}", str(Place.of(letter)), letter.reason, letter.detail)
+        table.add_row(*map(escape, cells))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for heading in headings:
+        table.add_column(heading)
+    return table
+
+
+def _sentence(listing: Listing, topic: str, shown: int) -> str:
+    letters = f"{listing.letters:,} dead letters in {topic}"
+    more = "" if shown >= listing.letters else f", the newest {shown} shown (--limit)"
+    foreign = f"; {listing.foreign} records there are no dead letters" if listing.foreign else ""
+    return f"{letters}{more}{foreign}; scorer dead-letters show KEY shows what one holds"
+
+
+def print_letter(kept: KeptLetter, out: Console) -> None:
+    letter = kept.letter
+    facts = {
+        "key": str(Place.of(letter)),
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "rejected": f"{at_of(letter):{_TIME}} UTC",
+        "value": _size(kept),
+    }
+    if (way_out := _WAYS_OUT.get(letter.reason)) is not None:  # type: ignore[call-overload]
+        facts["way out"] = way_out
+    for name, fact in facts.items():
+        out.print(f"{name:<9} {fact}", markup=False, highlight=False, soft_wrap=True)
+    if letter.value:
+        out.print()
+        out.print(shown_bytes(letter.value), markup=False, highlight=False, soft_wrap=True)
+
+
+def _size(kept: KeptLetter) -> str:
+    value = kept.letter.value
+    if value is None:
+        return "none (a tombstone)"
+    held = f"{len(value):,} bytes"
+    return held if kept.full_bytes is None else f"the first {held} of {kept.full_bytes:,}"
+
+
+def shown_bytes(value: bytes) -> str:
+    """Text as it is, without what a terminal would take for a command; other bytes in hex.
+
+    >>> print(shown_bytes(b'{"a": "\\x1b[2J"}'))
+    {"a": "\\x1b[2J"}
+    >>> print(shown_bytes(b"\\xff{a"))
+    00000000  ff 7b 61                                         .{a
+    """
+    cut = value[:_SHOWN_BYTES]
+    try:
+        text = cut.decode()
+    except UnicodeDecodeError as error:
+        # a character cut in two is no reason to doubt the others
+        if len(value) == len(cut) or error.start < len(cut) - 3:
+            return _hex(cut) + _more(value, cut)
+        text = cut[: error.start].decode()
+    return "".join(each if each.isprintable() or each in "\n\t" else _escaped(each) for each in text) + _more(
+        value, cut
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def _more(value: bytes, cut: bytes) -> str:
+    left = len(value) - len(cut)
+    return f"\n... {left:,} bytes more: --raw writes them all" if left else ""
+
+
+def _hex(data: bytes) -> str:
+    rows = []
+    for start in range(0, len(data), _ROW):
+        row = data[start : start + _ROW]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+        rows.append(f"{start:08x}  {row.hex(' '):<{3 * _ROW - 1}}  {text}")
+    return "\n".join(rows)

@@ -1,0 +1,87 @@
+"""What `scorer top` does: once, or again and again in place (`--watch`)."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import msgspec
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from scorer.commands import fail, print_json
+from scorer.consoles import output
+from scorer.core.model import Model
+from scorer.rank_table import RankTable
+from scorer.ranking import Ranking, Wanted, read_ranking
+from scorer.redis_reading import RedisUnusable, open_redis
+from scorer.settings import Settings
+
+_json = msgspec.json.Encoder()
+_REFRESH_SECONDS = 1.0
+_LINES_AROUND = 9
+"""Of a terminal: title, headings, what stands below, and the line of the cursor."""
+
+
+def run_top(settings: Settings, wanted: Wanted, model: Model | None, *, as_json: bool) -> bool:
+    """True if anyone is ranked. Ends the process with status 1 if Redis can't be asked."""
+    try:
+        ranking = _read(settings, wanted)
+    except RedisUnusable as error:
+        fail(str(error), as_json=as_json)
+    if as_json:
+        print_json(ranking.as_json())
+    else:
+        console = output()
+        console.print(RankTable(model, console).render(ranking))
+    return ranking.ranked > 0
+
+
+def watch_top(settings: Settings, wanted: Wanted, model: Model | None, *, as_json: bool) -> None:
+    """Until interrupted. With `as_json`, or where there is no terminal, one after the other instead of in place."""
+    console = output()
+    table = RankTable(model, console)
+    if console.is_terminal and not as_json:
+        wanted = replace(wanted, limit=min(wanted.limit, max(console.height - _LINES_AROUND, 3)))
+    try:
+        last = _read(settings, wanted)
+    except RedisUnusable as error:
+        fail(str(error), as_json=as_json)  # one that was never there is no reason to wait
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the terminal's cursor would stay hidden
+    with suppress(KeyboardInterrupt), _shown(console, table, as_json=as_json) as show:
+        trouble = None
+        while True:
+            show(last, trouble)
+            time.sleep(_REFRESH_SECONDS)
+            try:
+                last, trouble = _read(settings, wanted), None
+            except RedisUnusable as error:
+                trouble = str(error)
+
+
+Show = Callable[[Ranking, str | None], None]
+"""Takes what was read last, and why nothing newer can be."""
+
+
+@contextmanager
+def _shown(console: Console, table: RankTable, *, as_json: bool) -> Iterator[Show]:
+    if as_json:
+        yield lambda ranking, trouble: print(_json.encode(ranking.as_json() | {"error": trouble}).decode(), flush=True)
+        return
+    if not console.is_terminal:
+        yield lambda ranking, trouble: console.print(_rendered(table, ranking, trouble))
+        return
+    with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
+        yield lambda ranking, trouble: live.update(_rendered(table, ranking, trouble), refresh=True)
+
+
+def _rendered(table: RankTable, ranking: Ranking, trouble: str | None) -> Group:
+    rendered = table.render(ranking)
+    return rendered if trouble is None else Group(rendered, Text(f"as of the last answer: {trouble}", style="bold red"))
+
+
+def _read(settings: Settings, wanted: Wanted) -> Ranking:
+    with open_redis(settings.redis_url.get_secret_value()) as redis:
+        return read_ranking(redis, settings.namespace, wanted, time.time())
