@@ -12,10 +12,10 @@ help:
 
 setup: .venv/ready ## install Scorer and its tools into .venv (then: .venv/bin/scorer)
 
-demo: .venv/ready ## scores that move, in this terminal: embedded Kafka and Redis, made-up traffic
+demo: .venv/ready ## scores that move, on a page and in this terminal: embedded Kafka and Redis, made-up traffic
 	$(BIN)/scorer demo
 
-test: lint servers ## everything CI calls: lint, then unit, property, integration and chaos tests on real servers
+test: lint servers ## everything CI calls: lint, then unit, property, integration, browser and chaos tests on real servers
 	$(BIN)/pytest
 
 docs: .venv/ready ## write the pages that are made from the code: settings, scoring file, its schema
@@ -36,10 +36,11 @@ search: .venv/ready ## 200,000 seeded schedules of the journal, searched for a l
 bench: .venv/ready servers ## events and restores per CPU second, memory per user, on Apache Kafka
 	$(BIN)/python -m tests.perf.bench
 
-servers: $(KAFKA) ## what the tests need besides Python: redis-server, java, promtool, Apache Kafka's jars
+servers: $(KAFKA) ## what the tests need besides Python: redis-server, java, promtool, chromium, Apache Kafka's jars
 	@$(call need,redis-server,redis-server)
 	@$(call need,java,default-jre-headless)
 	@$(call need,promtool,prometheus)
+	@$(call need,chromium,chromium)
 
 clean: ## remove .venv and what the tools cache here
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

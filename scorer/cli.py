@@ -5,11 +5,12 @@ Exit status: 0 done, 1 failed, 2 bad usage, settings or scoring file.
 
 import importlib.metadata
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from scorer.commands import EVENTS, FAILED, RUN, UPKEEP, AsJson, fail, status_of
+from scorer.commands import EVENTS, FAILED, RUN, UPKEEP, AsJson, end_bad_usage, fail, status_of
 from scorer.dead_letters_cli import app as dead_letters
 from scorer.durations import parse_duration
 from scorer.files_cli import app as files
@@ -84,8 +85,7 @@ def resync(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--timeout") from error
     set_up_logs(settings.log_format, settings.log_level)
-    if not run_resync(settings, patience, as_json=as_json):
-        raise typer.Exit(FAILED)
+    raise typer.Exit(run_resync(settings, patience, as_json=as_json))
 
 
 @app.command(rich_help_panel=UPKEEP)
@@ -119,14 +119,25 @@ def demo(
     ] = None,
     events_per_second: Annotated[float, typer.Option(min=0.1, max=2000, help="How much live traffic.")] = 40,
     seed: Annotated[int, typer.Option(help="The same seed makes up the same company and traffic.")] = 1,
+    scoring: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your own scoring file, against made-up traffic of its event types."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 takes a free one.")] = 0,
 ) -> None:
-    """See scores move: an embedded Kafka and Redis, made-up traffic and one worker, all gone at the end."""
-    from scorer.demo import DemoFailed, run_demo  # noqa: PLC0415
+    """See scores move, on a page and here: an embedded Kafka and Redis, made-up traffic and one worker.
+
+    All of it is gone at the end.
+    """
+    from scorer.demo import DemoFailed, NothingToShow, Wanted, run_demo  # noqa: PLC0415
+    from scorer.scoring_file import ScoringFileError  # noqa: PLC0415
 
     try:
-        run_demo(seconds=seconds, events_per_second=events_per_second, seed=seed)
+        run_demo(Wanted(seconds, events_per_second, seed, scoring, port))
+    except (ScoringFileError, NothingToShow) as error:
+        end_bad_usage(str(error))
     except DemoFailed as error:
-        fail(str(error))
+        fail(error)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
 from itertools import count
+from typing import NoReturn
 
 import pytest
 from hypothesis import settings
@@ -70,7 +71,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", range(first, first + metafunc.config.getoption("seeds")))
 
 
-def _missing(error: ServerMissing) -> None:
+def missing(error: ServerMissing) -> NoReturn:
+    """The test that needs it is skipped; in CI it fails."""
     if os.environ.get("CI") == "true":
         pytest.fail(str(error))  # in CI a missing server is a failure, never a skip
     pytest.skip(str(error))
@@ -85,7 +87,7 @@ def kafka() -> Iterator[KafkaServer]:
     try:
         server = KafkaServer()
     except ServerMissing as error:
-        _missing(error)
+        missing(error)
     yield server
     server.stop()
 
@@ -96,7 +98,7 @@ def own_kafka() -> Iterator[KafkaServer]:
     try:
         server = KafkaServer()
     except ServerMissing as error:
-        _missing(error)
+        missing(error)
     yield server
     server.stop()
 
@@ -107,7 +109,7 @@ def redis_server() -> Iterator[RedisServer]:
     try:
         server = RedisServer()
     except ServerMissing as error:
-        _missing(error)
+        missing(error)
     yield server
     server.stop()
 
@@ -131,7 +133,7 @@ def promtool() -> str:
     """Prometheus's own tool for rules and metrics, by its path."""
     found = shutil.which("promtool")
     if found is None:
-        _missing(ServerMissing("promtool is missing: make servers, or apt-get install prometheus"))
+        missing(ServerMissing("promtool is missing: make servers, or apt-get install prometheus"))
     return str(found)
 
 

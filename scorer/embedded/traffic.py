@@ -1,217 +1,193 @@
-"""Made-up traffic of a small software company's customers, for trying Scorer out.
+"""The past of a made-up company: what its customers' people did, day by day, as records for the input topic.
 
-Pure and seeded: the same seed and times give the same events. A few accounts and users do most of the work, some
-accounts grow, some go quiet, and staff and bots are among them.
+Pure and seeded: the same company, habits and time give the same records. Working days are busier than weekends, office
+hours (of the account's region) than nights; one day something new is launched.
 """
 
-import json
 import math
 import random
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import accumulate, count
-from operator import attrgetter
 
-_DAY_SECONDS = 86_400
-_SPOTLIGHT_SECONDS = 12.0
-_SPOTLIGHT_SHARE = 0.35
+import numpy as np
+from numpy.typing import NDArray
 
-_ADJECTIVES = ("amber", "brisk", "copper", "dapper", "ember", "fable", "golden", "hazel", "indigo", "jolly")
-_NOUNS = ("labs", "foods", "health", "travel", "bank", "works", "media", "robotics")
-_NAMES = (
-    "ana", "ben", "chloe", "dev", "elif", "finn", "grace", "hugo", "ines", "jun", "kofi", "lena",
-    "mei", "noor", "omar", "pia", "quinn", "rosa", "sam", "tess", "uma", "vera", "wim", "yuki",
-)  # fmt: skip
+from scorer.core.events import Int64s
+from scorer.embedded.company import Company, Role
+from scorer.embedded.habits import Habits
+from scorer.embedded.records import JUNK, REPEATED, Fate, Record, junk
 
-# how often each event type comes, by what a user does all day
-_HABITS: dict[str, dict[str, float]] = {
-    "reader": {"app_opened": 40, "report_viewed": 45, "comment_added": 10, "support_ticket_opened": 1},
-    "maker": {
-        "app_opened": 25, "report_viewed": 25, "report_created": 25, "dashboard_shared": 10, "comment_added": 8,
-        "export_downloaded": 5, "import_failed": 2,
-    },
-    "admin": {
-        "app_opened": 30, "report_viewed": 15, "teammate_invited": 14, "slack_connected": 6, "api_key_created": 6,
-        "support_ticket_opened": 6, "import_failed": 8,
-    },
-}  # fmt: skip
-_PLANS = {"free": 5, "pro": 4, "enterprise": 2}
-_TRENDS = {"steady": 0.0, "growing": 1.2, "fading": -1.6}
+DAY_SECONDS = 86_400
+_DAY_MS = DAY_SECONDS * 1000
+_WEEKEND = (0.22, 0.16)
+"""Of a working day's visits, on Saturday and Sunday."""
+
+_SATURDAY = 5
+_HOURS = (1, 0.6, 0.4, 0.3, 0.4, 1, 3, 7, 16, 24, 27, 24, 17, 20, 26, 25, 20, 13, 8, 5, 4, 3, 2, 1.5)
+"""How visits spread over the hours of a region."""
+
+_UTC_OFFSETS = {"us": -6, "eu": 1, "apac": 9}
+_LAUNCH_DAYS_AGO = 17
+_LAUNCH_FADES_DAYS = 4.0
+_REPEATED_WITHIN = 200
+"""So many records later at most."""
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class MadeUpEvent:
-    """One event in the native format. `at` is in epoch seconds, whole milliseconds."""
+class Day:
+    """A day's records in the order in which they arrive. `begins`: its midnight, epoch seconds, UTC."""
 
-    event: str
-    account_id: str
-    user_id: str
-    event_id: str
-    at: float
-    value: float | None = None
+    begins: int
+    records: list[Record]
 
     @property
-    def key(self) -> bytes:
-        """The record's key: the account, so that its users share a partition."""
-        return self.account_id.encode()
-
-    def json(self) -> bytes:
-        instant = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
-        fields: dict[str, object] = {
-            "event": self.event,
-            "user_id": self.user_id,
-            "account_id": self.account_id,
-            "event_id": self.event_id,
-            "ts": instant.replace("+00:00", "Z"),
-        }
-        if self.value is not None:
-            fields["value"] = self.value
-        return json.dumps(fields, separators=(",", ":")).encode()
+    def events(self) -> int:
+        return sum(record.fate is Fate.EVENT for record in self.records)
 
 
 @dataclass(frozen=True, slots=True)
-class MadeUpAccount:
-    """What is known of a customer, as a record of the native format."""
+class _Actions:
+    """Events of one day as columns; `value` is nan where there is none."""
 
-    account_id: str
-    plan: str
-    licenses: int
-
-    def json(self) -> bytes:
-        traits = {"plan": self.plan, "licenses": self.licenses}
-        fields = {"type": "account", "account_id": self.account_id, "traits": traits}
-        return json.dumps(fields, separators=(",", ":")).encode()
+    at_ms: Int64s
+    person: Int64s
+    event: Int64s
+    value: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class _User:
-    account_id: str
-    user_id: str
-    habit: str
-    visits_per_day: float
-    trend: str
+class History:
+    """`days` whole days (UTC) up to that of `until` (epoch seconds), and that day so far."""
 
+    def __init__(self, company: Company, habits: Habits, until: float, days: int = 60) -> None:
+        self._company = company
+        self._habits = habits
+        self._until_ms = math.floor(until * 1000)
+        self._first_day = self._until_ms // _DAY_MS - days
+        self._days = days
+        self.launch_day = days - _LAUNCH_DAYS_AGO
+        """Counted from 0."""
+        accounts, people = company.accounts, company.people
+        self._account = np.array([person.account for person in people])
+        self._role = np.array([list(Role).index(person.role) for person in people])
+        self._visits = np.array([person.visits_per_day for person in people])
+        self._offset_ms = np.array([_UTC_OFFSETS[str(each.traits["region"])] for each in accounts]) * 3_600_000
+        self._adopts = np.array([account.adopts for account in accounts])
+        self._hours = np.cumsum(_HOURS) / sum(_HOURS)
+        self._who = [
+            f'"user_id":"{person.user_id}","account_id":"{accounts[person.account].account_id}"' for person in people
+        ]
+        self._moods = _moods(company, days + 1)
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    at: float
-    event: str
-    user: _User
-    value: float | None = None
+    def __iter__(self) -> Iterator[Day]:
+        for day in range(self._days + 1):
+            yield self._day(day)
 
+    def begins(self, day: int) -> int:
+        """Midnight (UTC) of a day counted from 0, epoch seconds."""
+        return (self._first_day + day) * DAY_SECONDS
 
-class Company:
-    """The customers of a made-up company. Ask it for its `accounts`, for `history`, then for `live` events."""
+    def _day(self, day: int) -> Day:
+        rng = self._company.randomness(f"day {day}")
+        begins_ms = (self._first_day + day) * _DAY_MS
+        actions = self._actions(rng, day, begins_ms)
+        records = self._records(actions, day)
+        damaged = self._damaged(day, begins_ms / 1000, math.ceil(len(records) * JUNK))
+        arrivals = [
+            Record(account.account_id, account.json(), Fate.TRAITS)
+            for account in self._company.accounts
+            if account.joins == day
+        ]
+        return Day(begins_ms // 1000, arrivals + _mixed(rng, records, damaged))
 
-    def __init__(self, seed: int, *, accounts: int = 24) -> None:
-        if not 1 <= accounts <= len(_ADJECTIVES) * len(_NOUNS):
-            raise ValueError(f"accounts is {accounts}: 1 to {len(_ADJECTIVES) * len(_NOUNS)} are possible")
-        self._seed = seed
-        self._users = list(_people(random.Random(f"people {seed}"), accounts))
-
-    @property
-    def users(self) -> list[tuple[str, str]]:
-        """(account id, user id) of everyone, staff and bots included."""
-        return [(user.account_id, user.user_id) for user in self._users]
-
-    @property
-    def accounts(self) -> list[MadeUpAccount]:
-        """The customers, each with a plan and at least as many licences as members."""
-        rng = random.Random(f"accounts {self._seed}")
-        members = Counter(account for account, _ in self.users)
-        plans = rng.choices(list(_PLANS), list(_PLANS.values()), k=len(members))
+    def _damaged(self, day: int, begins: float, number: int) -> list[Record]:
+        rng = random.Random(f"junk {day} {self._company.seed}")
+        names = [account.account_id for account in self._company.accounts if account.joins <= day]
+        now = self._until_ms / 1000
         return [
-            MadeUpAccount(account, plan, math.ceil(size * rng.uniform(1.0, 1.6)))
-            for (account, size), plan in zip(members.items(), plans, strict=True)
+            junk(rng, self._habits.opening, rng.choice(names), day << 20 | n, min(begins + n, now), now)
+            for n in range(number)
         ]
 
-    def history(self, until: float, days: int = 30) -> Iterator[MadeUpEvent]:
-        """The events of the `days` before `until` (epoch seconds), in the order of their time."""
-        rng = random.Random(f"history {self._seed}")
-        numbers = count()
-        for day in range(days):
-            begin = until - (days - day) * _DAY_SECONDS
-            progress = (day + 1) / days
-            moments: list[_Moment] = []
-            for user in self._users:
-                for _ in range(_poisson(rng, user.visits_per_day * _pace(user.trend, progress))):
-                    moments.extend(_visit(rng, user, begin))
-            for moment in sorted(moments, key=attrgetter("at")):
-                yield self._event(f"h{next(numbers)}", moment)
+    def _visits_of(self, day: int) -> Floats:
+        """How often each person comes on a day, on average."""
+        weekday = (self._first_day + day + 3) % 7  # 1970-01-01 was a Thursday
+        pace = np.array([account.pace(day) for account in self._company.accounts]) * self._moods[day]
+        if weekday >= _SATURDAY:
+            pace *= _WEEKEND[weekday - _SATURDAY]
+        if day >= self.launch_day:
+            pace[self._adopts] *= 1.0 + 1.3 * math.exp((self.launch_day - day) / _LAUNCH_FADES_DAYS)
+        visits: Floats = self._visits * pace[self._account]
+        return visits
 
-    def live(self, since: float, per_second: float) -> Iterator[MadeUpEvent]:
-        """Events without end from `since` (epoch seconds) on, in the order of their time; publish each when due.
+    def _actions(self, rng: np.random.Generator, day: int, begins_ms: int) -> _Actions:
+        """Visits within one day: the product opened, some actions, the session's length."""
+        visitor = np.repeat(np.arange(len(self._visits)), rng.poisson(self._visits_of(day)))
+        seconds = np.minimum(np.rint(rng.lognormal(6.0, 0.9, len(visitor))), 4 * 3600.0)
+        local_ms = (np.searchsorted(self._hours, rng.random(len(visitor))) + rng.random(len(visitor))) * 3_600_000
+        opened = (local_ms.astype(np.int64) - self._offset_ms[self._account[visitor]]) % _DAY_MS
+        opened = np.minimum(opened, _DAY_MS - 1 - (seconds * 1000).astype(np.int64))
+        closed = opened + (seconds * 1000).astype(np.int64)
+        visit = np.repeat(np.arange(len(visitor)), 1 + rng.poisson(2.0, len(visitor)))
+        acted = opened[visit] + (rng.random(len(visit)) * seconds[visit] * 1000).astype(np.int64)
+        opening = self._habits.events.index(self._habits.opening)
+        parts = [
+            (opened, visitor, np.full(len(visitor), opening), np.full(len(visitor), np.nan)),
+            (acted, visitor[visit], self._drawn(rng, visitor[visit], day), np.full(len(visit), np.nan)),
+        ]
+        if self._habits.closing is not None:
+            closing = self._habits.events.index(self._habits.closing)
+            parts.append((closed, visitor, np.full(len(visitor), closing), seconds))
+        at, person, event, value = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        order = np.argsort(at, kind="stable")
+        order = order[begins_ms + at[order] <= self._until_ms]
+        return _Actions(begins_ms + at[order], person[order], event[order], value[order])
 
-        For some seconds at a time one account gets a large part of them, so that its scores can be seen to move.
-        """
-        rng = random.Random(f"live {self._seed}")
-        shares = list(accumulate(user.visits_per_day * _pace(user.trend, 1.0) for user in self._users))
-        spotlight: list[_User] = []
-        at, next_spotlight = since, since
-        for number in count():
-            at += rng.expovariate(per_second)
-            if at >= next_spotlight:
-                chosen = rng.choice(self._users).account_id
-                spotlight = [user for user in self._users if user.account_id == chosen]
-                next_spotlight = at + _SPOTLIGHT_SECONDS
-            if rng.random() < _SPOTLIGHT_SHARE:
-                user = rng.choice(spotlight)
-            else:
-                user = rng.choices(self._users, cum_weights=shares)[0]
-            yield self._event(f"l{number}", _Moment(at, _action(rng, user), user))
+    def _drawn(self, rng: np.random.Generator, people: Int64s, day: int) -> Int64s:
+        """An event for each of some people, by their roles."""
+        without, using = (self._habits.chances(launched=launched) for launched in (False, True))
+        uses = self._adopts[self._account[people]] & (day >= self.launch_day)
+        chances = np.where(uses[:, None], using[self._role[people]], without[self._role[people]])
+        drawn: Int64s = (rng.random(len(people))[:, None] >= chances).sum(axis=1)
+        return drawn
 
-    def _event(self, number: str, moment: _Moment) -> MadeUpEvent:
-        milliseconds = math.floor(moment.at * 1000)
-        # the time is in the id: a second run must not be taken for a repeat of the first
-        event_id = f"{self._seed}-{milliseconds:x}-{number}"
-        user = moment.user
-        return MadeUpEvent(moment.event, user.account_id, user.user_id, event_id, milliseconds / 1000, moment.value)
-
-
-def _people(rng: random.Random, accounts: int) -> Iterator[_User]:
-    names = rng.sample([f"{adjective}-{noun}" for adjective in _ADJECTIVES for noun in _NOUNS], accounts)
-    for account in names:
-        trend = rng.choices(list(_TRENDS), (6, 2, 2))[0]
-        size = min(int(3 * rng.paretovariate(1.1)), 120)
-        for number in range(size):
-            name = _NAMES[number % len(_NAMES)] + (str(number // len(_NAMES) + 1) if number >= len(_NAMES) else "")
-            habit = "admin" if number == 0 else rng.choices(("reader", "maker"), (7, 3))[0]
-            yield _User(account, name, habit, min(0.25 * rng.paretovariate(1.3), 6.0), trend)
-    # who must not count: our own staff looking in, and a robot
-    yield _User(names[0], "support@ourcompany.example", "admin", 2.0, "steady")
-    yield _User(names[-1], "bot-nightly-export", "maker", 8.0, "steady")
-
-
-def _visit(rng: random.Random, user: _User, day_begins: float) -> Iterator[_Moment]:
-    """A visit within one day: the app opened, some actions, the session's length."""
-    seconds = _session_seconds(rng)
-    begin = day_begins + rng.betavariate(4, 4) * (_DAY_SECONDS - seconds)
-    yield _Moment(begin, "app_opened", user)
-    for _ in range(1 + _poisson(rng, 2.0)):
-        yield _Moment(begin + rng.random() * seconds, _action(rng, user), user)
-    yield _Moment(begin + seconds, "session", user, seconds)
+    def _records(self, actions: _Actions, day: int) -> list[Record]:
+        events, who, accounts = self._habits.encoded, self._who, self._company.accounts
+        keys = [accounts[account].account_id for account in self._account.tolist()]
+        instants = np.datetime_as_string(actions.at_ms.astype("datetime64[ms]"))
+        values = ["" if math.isnan(value) else f',"value":{value:.0f}' for value in actions.value.tolist()]
+        columns = zip(actions.event.tolist(), actions.person.tolist(), instants.tolist(), values, strict=True)
+        return [
+            Record(
+                keys[person],
+                f'{{"event":{events[event]},{who[person]},"event_id":"h{day:x}-{number:x}","ts":"{at}Z"{value}}}'.encode(),
+                Fate.EVENT,
+            )
+            for number, (event, person, at, value) in enumerate(columns)
+        ]
 
 
-def _action(rng: random.Random, user: _User) -> str:
-    habit = _HABITS[user.habit]
-    return rng.choices(list(habit), list(habit.values()))[0]
+def _moods(company: Company, days: int) -> Floats:
+    """What each day makes of each account's visits, by day and account: good weeks and bad ones."""
+    rng = company.randomness("moods")
+    noise = rng.normal(0.0, 0.16, (days, len(company.accounts)))
+    for day in range(1, days):
+        noise[day] += 0.8 * noise[day - 1]
+    moods: Floats = np.exp(noise)
+    return moods
 
 
-def _session_seconds(rng: random.Random) -> float:
-    return float(min(round(rng.lognormvariate(6.0, 0.9)), 4 * 3600))
-
-
-def _pace(trend: str, progress: float) -> float:
-    """What a trend makes of a user's visits; progress runs from 0 to 1 over the history."""
-    return math.exp(_TRENDS[trend] * (progress - 0.5))
-
-
-def _poisson(rng: random.Random, mean: float) -> int:
-    """Knuth's method: fine for the small means here."""
-    limit, product, drawn = math.exp(-mean), rng.random(), 0
-    while product > limit:
-        product *= rng.random()
-        drawn += 1
-    return drawn
+def _mixed(rng: np.random.Generator, records: list[Record], damaged: list[Record]) -> list[Record]:
+    """The records with some of them once more, a little later, and the damaged among them."""
+    again = np.flatnonzero(rng.random(len(records)) < REPEATED)
+    repeats = [records[i]._replace(fate=Fate.REPEAT) for i in again.tolist()]
+    place = np.concatenate(
+        [
+            np.arange(len(records), dtype=np.float64),
+            again + rng.integers(1, _REPEATED_WITHIN, len(again)) + 0.5,
+            rng.random(len(damaged)) * max(len(records), 1),
+        ]
+    )
+    everything = records + repeats + damaged
+    return [everything[i] for i in np.argsort(place, kind="stable").tolist()]

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from scorer.core.model import Band, Kind, Model, Weight
-from scorer.demo_table import TREND_SECONDS, DemoTable, Standings, Trends
+from scorer.demo.table import TREND_SECONDS, DemoTable, Standings, Trends
 from tests.tables import plain_rows
 
 MODEL = Model("use", (Kind.ACCOUNT,), 30, {"a": Weight(1.0)})
@@ -55,7 +55,7 @@ def test_a_score_has_its_direction() -> None:
     trends.saw(1.0, {"up": 43.1, "down": 44.0, "still": 60.04})
     standings = Standings({"up": score(43.1), "down": score(44.0), "still": score(60.04), "new": score(9.0)}, None)
     rows = {row[1]: row for row in plain_rows(text(standings, trends)).values() if len(row) > 4}
-    assert [rows[name][4] for name in ("up", "down", "still", "new")] == ["↑ 3.1", "↓ 6.0", "·", "new"]
+    assert [rows[name][4] for name in ("up", "down", "still", "new")] == ["↑ 3.1", "↓ 6.0", "· 0.0", "-"]
 
 
 def test_moves_are_counted_from_half_a_minute_ago() -> None:

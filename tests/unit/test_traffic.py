@@ -1,108 +1,201 @@
-"""The made-up traffic of `scorer demo`."""
+"""The made-up company of `scorer demo`, its people and its past."""
 
 import json
 from collections import Counter
-from datetime import datetime
-from itertools import islice, pairwise
-from pathlib import Path
+from functools import lru_cache
+from itertools import pairwise
 
+import numpy as np
 import pytest
 
-from scorer import embedded
+from scorer import scoring_file
 from scorer.checking import check
 from scorer.core.decode import decode
-from scorer.embedded.traffic import Company, MadeUpEvent
+from scorer.core.partitioner import partition_of
+from scorer.demo.subject import OUR_FILE
+from scorer.embedded.company import Company, Course
+from scorer.embedded.habits import OURS
+from scorer.embedded.records import JUNK, REPEATED, Fate, Record
+from scorer.embedded.traffic import DAY_SECONDS, Day, History
+from tests.oracle import Oracle
 
 NOW = 1_795_355_044.0
-DAY_SECONDS = 86_400
-SCORING_FILE = Path(embedded.__file__).with_name("demo_scoring.yaml")
+"""A Sunday."""
+
+DAYS = 60
+PARTITIONS = 4
 
 
-def _history(seed: int = 7) -> list[MadeUpEvent]:
-    return list(Company(seed).history(NOW))
+@lru_cache
+def company(seed: int = 7, accounts: int = 80) -> Company:
+    return Company(seed, accounts=accounts, days=DAYS)
 
 
-def _live(seed: int = 7, number: int = 3000) -> list[MadeUpEvent]:
-    return list(islice(Company(seed).live(NOW, per_second=50), number))
+@lru_cache
+def history(seed: int = 7, accounts: int = 80) -> list[Day]:
+    return list(History(company(seed, accounts), OURS, NOW, DAYS))
 
 
-def test_the_same_seed_gives_the_same_events() -> None:
-    assert _history() == _history()
-    assert _live() == _live()
+def events(days: list[Day]) -> list[Record]:
+    return [record for day in days for record in day.records if record.fate is Fate.EVENT]
 
 
-def test_another_seed_gives_other_events() -> None:
-    assert _history(7) != _history(8)
-    assert _live(7) != _live(8)
+@lru_cache(200_000)
+def fields(record: Record) -> dict[str, object]:
+    read = json.loads(record.value)
+    assert isinstance(read, dict)
+    return read
 
 
-def test_history_lies_within_its_days_and_in_order() -> None:
-    times = [event.at for event in _history()]
-    assert times[0] >= NOW - 30 * DAY_SECONDS
-    assert times[-1] <= NOW
-    assert all(earlier <= later for earlier, later in pairwise(times))
+def test_the_same_seed_gives_the_same_records() -> None:
+    assert list(History(Company(7, accounts=80, days=DAYS), OURS, NOW, DAYS)) == history()
 
 
-def test_live_events_follow_in_order_at_the_rate_asked_for() -> None:
-    times = [event.at for event in _live()]
-    assert times[0] >= NOW
-    assert all(earlier <= later for earlier, later in pairwise(times))
-    assert len(times) / (times[-1] - NOW) == pytest.approx(50, rel=0.1)
+def test_another_seed_gives_others() -> None:
+    assert history(8) != history(7)
 
 
-def test_no_event_id_comes_twice_also_not_in_a_later_run() -> None:
-    later = islice(Company(7).live(NOW + 60, per_second=50), 3000)
-    ids = Counter(event.event_id for event in [*_history(), *_live(), *later])
+def test_there_are_whole_days_and_today_so_far() -> None:
+    days = history()
+    assert len(days) == DAYS + 1
+    assert [day.begins for day in days] == [
+        int(NOW) // DAY_SECONDS * DAY_SECONDS - n * DAY_SECONDS for n in range(60, -1, -1)
+    ]
+    for day in days:
+        columns, _ = decode([record.value for record in day.records if record.fate is Fate.EVENT])
+        assert columns.ts_ms.min() >= day.begins * 1000
+        assert columns.ts_ms.max() <= min((day.begins + DAY_SECONDS) * 1000 - 1, NOW * 1000)
+        assert all(earlier <= later for earlier, later in pairwise(columns.ts_ms.tolist()))
+
+
+def test_every_event_is_native_json_that_is_accepted() -> None:
+    made = events(history())
+    columns, rejects = decode([record.value for record in made])
+    assert rejects == [] and len(columns) == len(made)
+    assert [record.key for record in made[:1000]] == list(columns.account_id[:1000])
+
+
+def test_no_event_id_comes_twice_but_in_a_repeat() -> None:
+    ids = Counter(fields(record)["event_id"] for record in events(history()))
     assert ids.most_common(1)[0][1] == 1
 
 
-def test_every_event_is_native_json_that_reads_back() -> None:
-    for event in [*_history()[:500], *_live(number=500)]:
-        read = json.loads(event.json())
-        assert set(read) - {"value"} == {"event", "user_id", "account_id", "event_id", "ts"}
-        assert datetime.fromisoformat(read["ts"]).timestamp() == pytest.approx(event.at, abs=1e-6)
-        assert read.get("value") == event.value
-        assert read["account_id"].encode() == event.key
-
-
-def test_every_customer_has_a_plan_and_a_licence_for_each_member() -> None:
-    company = Company(7)
-    members = Counter(account for account, _ in company.users)
-    assert {account.account_id for account in company.accounts} == set(members)
-    assert {account.plan for account in company.accounts} >= {"free", "pro"}
-    assert all(account.licenses >= members[account.account_id] for account in company.accounts)
-    assert company.accounts == Company(7).accounts
-    columns, rejects = decode([account.json() for account in company.accounts])
-    assert rejects == []
-    told = [(record.account_id, dict(record.traits)) for record in columns.traits]
-    assert told == [(a.account_id, {"plan": a.plan, "licenses": str(a.licenses)}) for a in company.accounts]
-
-
-def test_sessions_carry_their_seconds() -> None:
-    seconds = [event.value for event in _history() if event.event == "session"]
-    assert seconds
-    assert all(value is not None and 0 <= value <= 4 * 3600 for value in seconds)
-
-
 def test_users_are_heavy_tailed() -> None:
-    by_user = sorted(Counter((event.account_id, event.user_id) for event in _history()).values(), reverse=True)
-    top_tenth = sum(by_user[: len(by_user) // 10])
-    assert 0.25 < top_tenth / sum(by_user) < 0.8
+    by_user = Counter((fields(record)["account_id"], fields(record)["user_id"]) for record in events(history()))
+    counts = sorted(by_user.values(), reverse=True)
+    assert 0.3 < sum(counts[: len(counts) // 10]) / sum(counts) < 0.8
 
 
-def test_the_demo_scoring_file_is_right_and_knows_every_event() -> None:
-    report = check(SCORING_FILE)
-    assert (report.errors, report.warnings) == ((), ())
-    assert report.scoring is not None
-    assert {event.event for event in [*_history(), *_live()]} == set(report.scoring.events)
+def test_accounts_are_heavy_tailed() -> None:
+    counts = sorted(Counter(record.key for record in events(history())).values(), reverse=True)
+    assert sum(counts[: len(counts) // 5]) > 0.4 * sum(counts)
+
+
+def test_weekends_are_quiet() -> None:
+    """The history ends on a Sunday; the launch is left out."""
+    by_weekday: dict[int, list[int]] = {}
+    for number, day in enumerate(history()[:40]):
+        by_weekday.setdefault((6 - DAYS + number) % 7, []).append(day.events)
+    means = [float(np.mean(by_weekday[weekday])) for weekday in range(7)]
+    assert max(means[5:]) < 0.4 * min(means[:5])
+
+
+def test_office_hours_are_busy() -> None:
+    columns, _ = decode([record.value for record in events(history())])
+    regions = {account.account_id: account.traits["region"] for account in company().accounts}
+    europe = np.array([regions[str(account)] == "eu" for account in columns.account_id])
+    hours = np.bincount(columns.ts_ms[europe] // 3_600_000 % 24, minlength=24)
+    assert hours[8:17].sum() > 0.7 * hours.sum()
+    assert hours[0:5].sum() < 0.1 * hours.sum()
+
+
+@pytest.mark.parametrize(
+    ("course", "least", "most"),
+    [(Course.FADING, 0.0, 0.6), (Course.LEAVING, 0.0, 0.35), (Course.RISING, 1.5, 9.0), (Course.STEADY, 0.6, 1.6)],
+)
+def test_accounts_fade_rise_and_go(course: Course, least: float, most: float) -> None:
+    """The last two whole weeks, compared with the first two."""
+    many, past = company(accounts=240), history(accounts=240)
+    accounts = {each.account_id for each in many.accounts if each.course is course and not each.adopts}
+    events_a_day = [sum(record.key in accounts for record in day.records) for day in past]
+    assert len(accounts) > 5
+    assert least <= sum(events_a_day[46:60]) / sum(events_a_day[:14]) <= most
+
+
+def test_new_customers_say_nothing_before_they_join() -> None:
+    joins = {account.account_id: account.joins for account in company().accounts}
+    assert len([day for day in joins.values() if day > 0]) > 2
+    for number, day in enumerate(history()):
+        assert all(joins[record.key] <= number for record in day.records if record.fate is not Fate.JUNK)
+
+
+def test_the_launch_makes_a_busy_day_and_a_new_event() -> None:
+    made = History(company(), OURS, NOW, DAYS)
+    before, launch = history()[: made.launch_day], history()[made.launch_day]
+    assert launch.events > 1.2 * max(day.events for day in before)
+    assert not any(fields(record)["event"] == OURS.launched for record in events(before))
+    assert any(fields(record)["event"] == OURS.launched for record in events([launch]))
+
+
+def test_repeats_and_junk_are_counted_and_change_nothing() -> None:
+    scoring = scoring_file.load(OUR_FILE)
+    oracle, clean = Oracle(scoring, partitions=PARTITIONS), Oracle(scoring, partitions=PARTITIONS)
+    fates: Counter[Fate] = Counter()
+    outcomes: dict[Fate, Counter[str]] = {fate: Counter() for fate in Fate}
+    for day in history():
+        for record in day.records:
+            fates[record.fate] += 1
+            now_ms = (day.begins + DAY_SECONDS) * 1000
+            home = partition_of(record.key, PARTITIONS)
+            outcome = oracle.feed(record.value, int(NOW * 1000), now_ms=now_ms, partition=home)
+            outcomes[record.fate][outcome.partition(":")[0]] += 1
+            if record.fate in (Fate.EVENT, Fate.TRAITS):
+                clean.feed(record.value, int(NOW * 1000), now_ms=now_ms, partition=home)
+    assert set(outcomes[Fate.EVENT]) == {"counted", "excluded"}
+    assert set(outcomes[Fate.TRAITS]) == {"trait"}
+    assert set(outcomes[Fate.REPEAT]) <= {"duplicate", "excluded"}
+    assert set(outcomes[Fate.JUNK]) == {"dead_letter", "late", "unknown_type"}
+    assert fates[Fate.REPEAT] == pytest.approx(REPEATED * fates[Fate.EVENT], rel=0.2)
+    assert 1.0 <= fates[Fate.JUNK] / (JUNK * fates[Fate.EVENT]) < 1.5  # a bit more than none on a Sunday too
+    assert oracle.results(int(NOW * 1000)) == clean.results(int(NOW * 1000))
 
 
 def test_staff_and_bots_are_among_the_traffic() -> None:
-    users = {event.user_id for event in _history()}
+    users = {str(fields(record)["user_id"]) for record in events(history())}
     assert any(user.endswith("@ourcompany.example") for user in users)
     assert any(user.startswith("bot-") for user in users)
 
 
-def test_a_company_without_accounts_is_refused() -> None:
-    with pytest.raises(ValueError, match="accounts is 0"):
-        Company(1, accounts=0)
+def test_every_customer_is_introduced_once_with_its_traits() -> None:
+    told = [record for day in history() for record in day.records if record.fate is Fate.TRAITS]
+    columns, rejects = decode([record.value for record in told])
+    assert rejects == [] and len(told) == 80
+    members = Counter(person.account for person in company().people)
+    for number, account in enumerate(company().accounts):
+        (traits,) = (dict(record.traits) for record in columns.traits if record.account_id == account.account_id)
+        assert traits == {name: str(value) for name, value in account.traits.items()}
+        assert int(account.traits["licenses"]) >= members[number] - 1  # staff and bots need none
+
+
+def test_a_company_has_the_traits_that_are_asked_for() -> None:
+    for account in Company(1, accounts=5, traits=("team", "plan")).accounts:
+        assert account.traits["team"] in ("blue", "green", "red")
+        assert account.traits["plan"] in ("free", "pro", "enterprise")
+
+
+def test_the_demo_scoring_file_is_right_and_knows_every_event() -> None:
+    report = check(OUR_FILE)
+    assert (report.errors, report.warnings) == ((), ())
+    assert report.scoring is not None
+    assert {fields(record)["event"] for record in events(history())} == set(report.scoring.events)
+
+
+def test_sessions_carry_their_seconds() -> None:
+    seconds = [fields(record)["value"] for record in events(history()) if fields(record)["event"] == "session"]
+    assert seconds and all(isinstance(value, int) and 0 <= value <= 4 * 3600 for value in seconds)
+
+
+@pytest.mark.parametrize("accounts", [0, 321])
+def test_a_company_of_an_impossible_size_is_refused(accounts: int) -> None:
+    with pytest.raises(ValueError, match=f"accounts is {accounts}: 1 to 320"):
+        Company(1, accounts=accounts)

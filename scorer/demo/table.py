@@ -12,15 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from scorer.core.model import INACTIVE_BAND, Model
+from scorer.core.model import Model, Shape
+from scorer.looks import MUTED, Looks
 
 TREND_SECONDS = 30.0
 _BAR_CELLS = 20
-_LOOKS = (("▼", "red"), ("◢", "yellow"), ("●", "green"), ("▲", "magenta"))
-_UNKNOWN_LOOK = ("○", "bright_black")
-_MUTED = "bright_black"
-_STILL = 0.05
-"""A move that would show as 0.0."""
 
 
 class Trends:
@@ -60,54 +56,50 @@ class Standings:
 class DemoTable:
     """Renders standings of one model, whose scores are 1 to 100."""
 
-    def __init__(self, model: Model, hints: Sequence[str]) -> None:
+    def __init__(self, model: Model, hints: Sequence[str], *, ascii_only: bool = False) -> None:
         self._model = model
+        self._looks = Looks([band.name for band in model.bands], ascii_only)
         self._hints = hints
 
-    @property
-    def model_name(self) -> str:
-        return self._model.name
-
-    def render(self, standings: Standings, trends: Trends, progress: str, rows: int | None = None) -> Group:
-        """`rows`: at most so many accounts; `progress`: one sentence about the traffic."""
+    def render(
+        self, standings: Standings, trends: Trends, progress: str, rows: int | None = None, *, page: str = ""
+    ) -> Group:
+        """`rows`: at most so many accounts; `progress`: one sentence about the traffic; `page`: its address."""
         accounts = standings.ranked
         shown = accounts[:rows]
-        title = Text.assemble((f"{self._model.name} of made-up accounts", "bold"), "  1 to 100, 100 is healthy")
+        scale = "the raw score" if self._model.curve.shape is Shape.NONE else "1 to 100, 100 is healthy"
+        title = Text.assemble((f"{self._model.name} of made-up accounts", "bold"), f"  {scale}")
         parts: list[Text | Table] = [title, self._table(standings, trends, shown)]
+        if page:
+            parts.insert(0, Text.assemble("page: ", (page, "bold underline")))
         if not accounts:
-            parts[1] = Text("No ranking yet: it comes within seconds of the first scores.")
+            parts[-1] = Text("No ranking yet: it comes within seconds of the first scores.")
         elif len(shown) < len(accounts):
-            parts.append(Text(f"and {len(accounts) - len(shown)} more", style=_MUTED))
-        parts += [Text(line, style=_MUTED) for line in (self._state(standings), progress, *self._hints) if line]
+            parts.append(Text(f"and {len(accounts) - len(shown)} more", style=MUTED))
+        parts += [Text(line, style=MUTED) for line in (self._state(standings), progress, *self._hints) if line]
         return Group(*parts)
 
     def _table(self, standings: Standings, trends: Trends, accounts: Sequence[str]) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, header_style=_MUTED, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, header_style=MUTED, pad_edge=False)
         table.add_column("#", justify="right")
         table.add_column("account", min_width=16)
         table.add_column("", width=_BAR_CELLS)
         table.add_column("score", justify="right", min_width=5)
         table.add_column(f"{TREND_SECONDS:.0f} s", justify="right", min_width=7)
         table.add_column("band", min_width=10)
+        scores = [standings.scores[account]["score"] for account in accounts]
+        longest = 100.0 if self._model.curve.shape is not Shape.NONE else max([*scores, 1.0])
         for rank, account in enumerate(accounts, 1):
             score = standings.scores[account]
-            shape, colour = self._look(score["band"])
             table.add_row(
                 str(rank),
                 escape(account),
-                Text("━" * round(score["score"] / 100 * _BAR_CELLS), style=colour),
+                self._looks.bar(score["score"] / longest, _BAR_CELLS, score["band"]),
                 f"{score['score']:.1f}",
-                _direction(trends.moved(account)),
-                Text(f"{shape} {score['band']}", style=colour),
+                self._looks.direction(trends.moved(account)),
+                self._looks.band(score["band"]),
             )
         return table
-
-    def _look(self, band: str) -> tuple[str, str]:
-        names = [each.name for each in self._model.bands]
-        if band == INACTIVE_BAND or band not in names:
-            return _UNKNOWN_LOOK
-        # the ramp from the lowest band to the highest, however many there are
-        return _LOOKS[round(names.index(band) / max(len(names) - 1, 1) * (len(_LOOKS) - 1))]
 
     def _state(self, standings: Standings) -> str:
         newest = max((score["as_of"] for score in standings.scores.values() if score["as_of"]), default=None)
@@ -119,11 +111,3 @@ class DemoTable:
         if newest is not None:
             facts.append(f"as of {datetime.fromtimestamp(newest):%H:%M:%S}")
         return ", ".join(facts)
-
-
-def _direction(moved: float | None) -> Text:
-    if moved is None:
-        return Text("new", style=_MUTED)
-    if abs(moved) < _STILL:
-        return Text("·", style=_MUTED)
-    return Text(f"{'↑' if moved > 0 else '↓'} {abs(moved):.1f}")

@@ -1,0 +1,196 @@
+"""A demo from its start to its end."""
+
+import asyncio
+import logging
+import signal
+import tempfile
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from scorer.consoles import errors, output
+from scorer.demo.about import about, hints
+from scorer.demo.board import Board, Stage
+from scorer.demo.living import send_live
+from scorer.demo.loading import Loading
+from scorer.demo.reading import Reading
+from scorer.demo.servers import BROKER_PATIENCE_SECONDS, INPUT_TOPIC, LIVE, LOADING, Servers
+from scorer.demo.subject import Subject, subject_of
+from scorer.demo.terminal import Terminal
+from scorer.embedded.child import ServerDidNotStart
+from scorer.embedded.live_traffic import LiveTraffic
+from scorer.embedded.page.server import Broadcast, PageServer
+from scorer.embedded.traffic import Day, History
+from scorer.stream.broker_errors import BrokerError
+from scorer.stream.input_writer import InputWriter, open_input
+
+DAYS = 60
+"""Of made-up past."""
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SHOW_SECONDS = 0.5
+_LOOK_SECONDS = 0.5
+_COUNT_SECONDS = 2.0
+_NOTICE_SECONDS = 0.05
+
+
+class DemoFailed(Exception):
+    """The demo can't go on; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody asked for. `seconds`: of live traffic, None: without end; `port`: of the page, 0: a free one."""
+
+    seconds: float | None = None
+    events_per_second: float = 40.0
+    seed: int = 1
+    scoring: Path | None = None
+    port: int = 0
+
+
+class Interrupts:
+    """Ctrl-C and its like, remembered instead of raised: a server must not be left half started."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Within, the signals only set `asked`."""
+        before = {number: signal.signal(number, self._note) for number in _STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def wait(self) -> None:
+        while not self.asked:
+            await asyncio.sleep(_NOTICE_SECONDS)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+
+
+def run_demo(wanted: Wanted) -> None:
+    """Return after `wanted.seconds` of live traffic, or when interrupted.
+
+    Raises ScoringFileError, NothingToShow, DemoFailed.
+    """
+    subject = subject_of(wanted.scoring, wanted.seed, DAYS)
+    # what goes wrong is raised; the clients' warnings would only tear the table
+    logging.getLogger().addHandler(logging.NullHandler())
+    interrupts = Interrupts()
+    with interrupts.caught():
+        try:
+            asyncio.run(_until_asked(interrupts, _Demo(subject, wanted)))
+        except (ServerDidNotStart, BrokerError, RedisError) as error:
+            raise DemoFailed(str(error)) from error
+
+
+async def _until_asked(interrupts: Interrupts, demo: "_Demo") -> None:
+    await _first_of(demo.run(), interrupts.wait())
+
+
+async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
+    """Until one of them ends, or fails; the others are cancelled, and have ended then."""
+    tasks = [asyncio.create_task(way) for way in ways]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+class _Demo:
+    def __init__(self, subject: Subject, wanted: Wanted) -> None:
+        self._subject = subject
+        self._wanted = wanted
+        self._board = Board(subject.model, about(subject, wanted.seed, DAYS))
+        self._broadcast = Broadcast(self._board.whole)
+        self._terminal = Terminal(self._board, output(), errors())
+
+    async def run(self) -> None:
+        async with AsyncExitStack() as stack:
+            page = await stack.enter_async_context(PageServer(self._broadcast, self._wanted.port))
+            stack.enter_context(self._terminal.showing(page.address))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scorer-demo-")))
+            servers = stack.enter_context(Servers(folder))
+            stack.callback(self._end)
+            await _first_of(self._past_and_present(servers, folder), self._show_on())
+
+    def _end(self) -> None:
+        """Said before the servers go: who looks at the page knows why nothing moves any more."""
+        self._board.at_stage(Stage.ENDED, "The demo has ended")
+        self._broadcast.send(self._board.frame())
+
+    async def _show_on(self) -> None:
+        while True:
+            self._broadcast.send(self._board.frame())
+            self._terminal.show()
+            await asyncio.sleep(_SHOW_SECONDS)
+
+    async def _past_and_present(self, servers: Servers, folder: Path) -> None:
+        self._board.hints = hints(servers, self._subject)
+        silent = folder / "without-alerts.json"
+        silent.write_text(self._subject.silent_file, encoding="utf-8")
+        await servers.start_worker(silent, LOADING)
+        patience = BROKER_PATIENCE_SECONDS
+        async with (
+            Redis.from_url(servers.redis.url, decode_responses=True) as redis,
+            open_input(servers.connection, INPUT_TOPIC, patience=patience) as writer,
+        ):
+            reading = Reading(self._board, servers, redis)
+            await self._load(servers, writer, reading)
+            self._board.at_stage(Stage.SWITCHING, "The past is in: a worker with its alerts takes over")
+            await reading.worker_ends()
+            await servers.stop_worker()
+            await servers.start_worker(self._subject.file, LIVE)
+            await reading.look()
+            self._board.at_stage(Stage.LIVE, f"Live: {self._wanted.events_per_second:g} made-up events a second")
+            traffic = LiveTraffic(self._subject.company, self._subject.habits, DAYS)
+            await _first_of(
+                send_live(traffic, writer, self._board, self._wanted.events_per_second),
+                self._look_on(servers, reading),
+                self._count_on(reading),
+            )
+
+    async def _load(self, servers: Servers, writer: InputWriter, reading: Reading) -> None:
+        board = self._board
+        history = History(self._subject.company, self._subject.habits, time.time(), DAYS)
+        board.first_day, board.launch_day = history.begins(0), history.launch_day
+        board.meet((account.account_id, account.traits) for account in self._subject.company.accounts)
+
+        def on_day(number: int, day: Day) -> None:
+            servers.check()
+            if number < DAYS:
+                board.close_day(day.events)
+            date = datetime.fromtimestamp(day.begins, UTC)
+            board.at_stage(Stage.LOADING, f"Loading day {min(number + 1, DAYS)} of {DAYS}: {date:%a %d %b}")
+
+        board.at_stage(Stage.LOADING, f"Loading {DAYS} made-up days")
+        await Loading(servers.connection, writer, board, reading).load(history, on_day)
+
+    async def _look_on(self, servers: Servers, reading: Reading) -> None:
+        began = time.monotonic()
+        while self._wanted.seconds is None or time.monotonic() - began < self._wanted.seconds:
+            servers.check()
+            await reading.look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _count_on(self, reading: Reading) -> None:
+        while True:
+            await reading.count()
+            await asyncio.sleep(_COUNT_SECONDS)

@@ -1,0 +1,114 @@
+"""Records of the made-up traffic, and what else arrives where events are sent over networks."""
+
+import json
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Fate(StrEnum):
+    """What a record is. Repeats and junk must change no score."""
+
+    EVENT = "event"
+    TRAITS = "traits"
+    REPEAT = "repeat"
+    JUNK = "junk"
+
+
+class Record(NamedTuple):
+    """A record for the input topic; `key` is the account's id, so that its people share a partition."""
+
+    key: str
+    value: bytes
+    fate: Fate
+
+
+REPEATED = 0.01
+"""The share of events that a client sends again, not having heard that they arrived."""
+
+JUNK = 0.002
+"""So many records as a share of the events can't be used, or come far too late."""
+
+_LATE_SECONDS = 10 * 365 * 86_400
+_AHEAD_SECONDS = 30 * 86_400
+
+
+def iso(at: float) -> str:
+    """
+    >>> iso(1795355044.25)
+    '2026-11-22T13:44:04.250Z'
+    """
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _fields(event: str, account: str, number: int, at: float) -> dict[str, object]:
+    return {"event": event, "user_id": "ana", "account_id": account, "event_id": f"j{number:x}", "ts": iso(at)}
+
+
+def _json(fields: object) -> bytes:
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _cut_off(fields: dict[str, object], _now: float) -> bytes:
+    return _json(fields)[:-9]
+
+
+def _without_user(fields: dict[str, object], _now: float) -> bytes:
+    return _json({name: value for name, value in fields.items() if name != "user_id"})
+
+
+def _without_time(fields: dict[str, object], _now: float) -> bytes:
+    return _json(fields | {"ts": "yesterday"})
+
+
+def _negative(fields: dict[str, object], _now: float) -> bytes:
+    return _json(fields | {"value": -3})
+
+
+def _ahead(fields: dict[str, object], now: float) -> bytes:
+    return _json(fields | {"ts": iso(now + _AHEAD_SECONDS)})
+
+
+def _late(fields: dict[str, object], now: float) -> bytes:
+    return _json(fields | {"ts": iso(now - _LATE_SECONDS)})
+
+
+def _list(fields: dict[str, object], _now: float) -> bytes:
+    return _json([fields])
+
+
+def _empty(_fields: dict[str, object], _now: float) -> bytes:
+    return b""
+
+
+def _latin(fields: dict[str, object], _now: float) -> bytes:
+    return _json(fields | {"user_id": "zoë"}).decode().encode("latin-1")
+
+
+def _unheard_of(fields: dict[str, object], _now: float) -> bytes:
+    return _json(fields | {"event": "beta_wizard_opened"})
+
+
+_DAMAGES: tuple[Callable[[dict[str, object], float], bytes], ...] = (
+    _cut_off,
+    _without_user,
+    _without_time,
+    _negative,
+    _ahead,
+    _late,
+    _list,
+    _empty,
+    _latin,
+    _unheard_of,
+)
+
+
+def junk(rng: random.Random, event: str, account: str, number: int, at: float, now: float) -> Record:
+    """A record that must not count: damaged, of another time, or of a type that nobody named.
+
+    `at` is its time, `now` about when it is written: what is too far ahead is judged by that. Epoch seconds.
+    """
+    damage = rng.choice(_DAMAGES)
+    return Record(account, damage(_fields(event, account, number, at), now), Fate.JUNK)
