@@ -205,7 +205,7 @@ class ModelKeys(_Keys):
     ] = Field(description="What one unit of each event type is worth.")
     rollup: Literal["counts"] = Field("counts", description="How an account is scored: by its own counts.")
     tenure: Literal["as_is"] = Field("as_is", description="Whether new entities' raw scores are scaled up: no.")
-    benchmark: BenchmarkKeys = Field(BenchmarkKeys(), description="The raw score that stands for 100.")
+    benchmark: BenchmarkKeys = Field(BenchmarkKeys(), description="The raw score that all others are measured against.")
     curve: CurveKeys = Field(CurveKeys(), description="How a raw score becomes a score.")
     bands: Annotated[dict[BandName, Number | None], Field(min_length=1, max_length=MOST_BANDS)] | None = Field(
         None, description="Lower bounds, inclusive, ascending; the lowest has none, whatever stands there."
