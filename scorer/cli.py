@@ -85,8 +85,7 @@ def resync(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--timeout") from error
     set_up_logs(settings.log_format, settings.log_level)
-    if not run_resync(settings, patience, as_json=as_json):
-        raise typer.Exit(FAILED)
+    raise typer.Exit(run_resync(settings, patience, as_json=as_json))
 
 
 @app.command(rich_help_panel=UPKEEP)
@@ -138,7 +137,7 @@ def demo(
     except (ScoringFileError, NothingToShow) as error:
         end_bad_usage(str(error))
     except DemoFailed as error:
-        fail(str(error))
+        fail(error)
 
 
 def main() -> None:

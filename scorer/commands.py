@@ -10,11 +10,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from scorer.redis_reading import WrongRedis
+from scorer.stream.broker_errors import BadConnection, NotAccepted, WrongTopic
+
+DONE = 0
+"""Exit status: all that was asked for."""
+
 FAILED = 1
 """Exit status: what was asked for couldn't be done, or the answer is no."""
 
 BAD_USAGE = 2
 """Exit status: the command line, a setting or a file is wrong, and nothing was done."""
+
+_WRONG_SETTINGS = (BadConnection, NotAccepted, WrongTopic, WrongRedis)
 
 RUN, SCORES, EVENTS, UPKEEP = "Run", "Scores", "Events", "Check and repair"
 """Under which heading of `scorer --help` a command stands."""
@@ -28,12 +36,18 @@ def end_bad_usage(message: str) -> NoReturn:
     raise typer.Exit(BAD_USAGE)
 
 
-def fail(message: str, *, as_json: bool = False) -> NoReturn:
-    """End the process with status 1 and the message on stderr; with `as_json` a program finds it on stdout, too."""
+def fail(cause: str | Exception, *, as_json: bool = False) -> NoReturn:
+    """End the process with status 1, or 2 where a setting is the cause, and the message on stderr; with `as_json` a
+    program finds it on stdout, too."""
     if as_json:
-        print_json({"error": message})
-    say(message)
-    raise typer.Exit(FAILED)
+        print_json({"error": str(cause)})
+    say(str(cause))
+    raise typer.Exit(status_for(cause))
+
+
+def status_for(cause: object) -> int:
+    """What a failure ends with: 2 if a setting must be mended, and trying again would change nothing."""
+    return BAD_USAGE if isinstance(cause, _WRONG_SETTINGS) else FAILED
 
 
 def say(message: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from scorer.commands import BAD_USAGE, EVENTS, FAILED, UPKEEP, AsJson, end_bad_usage, print_json
+from scorer.commands import BAD_USAGE, EVENTS, UPKEEP, AsJson, end_bad_usage, print_json
 from scorer.logs import set_up_logs
 from scorer.replaying.formats import FIELDS, FileFormat, format_of
 from scorer.scoring_file import json_schema
@@ -86,8 +86,7 @@ def replay(
         raise typer.BadParameter("is for CSV only: JSON has names of its own", param_hint="--column")
     source = Source(file, as_format, _columns(column or []), resume, from_start)
     set_up_logs(settings.log_format, settings.log_level)
-    if not run_replay(settings, source, as_json=as_json):
-        raise typer.Exit(FAILED)
+    raise typer.Exit(run_replay(settings, source, as_json=as_json))
 
 
 def _columns(written: list[str]) -> dict[str, str]:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
-import msgspec
 from redis import Redis
 
 from scorer.core.partitioner import partition_of
 from scorer.durations import format_age
+from scorer.redis_reading import decoded
 
 SILENT_SECONDS = 15.0
 """Heartbeats come about once a second, and up to every 5 s from a worker that is behind."""
@@ -129,7 +129,7 @@ def told_time(epoch_seconds: float) -> str:
 
 
 def _partition(value: bytes) -> Partition:
-    beat: dict[str, Any] = msgspec.json.decode(value)
+    beat = decoded(value)
     return Partition(beat["at"], beat["as_of"], beat["behind_seconds"], beat.get("scoring"))
 
 

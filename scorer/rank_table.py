@@ -1,5 +1,7 @@
 """`scorer top` for a person, in 80 columns: rank, bar, score, direction, band by word; and why there is nothing."""
 
+import json
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +17,6 @@ from scorer.ranking import Ranking
 
 _BAR_CELLS = 16
 _HIGHEST = 100.0
-_AN_EVENT = """echo '{"event":"app_opened","user_id":"ann","account_id":"acme","ts":%d}' | scorer replay -"""
 
 
 class RankTable:
@@ -27,7 +28,7 @@ class RankTable:
         self._looks = Looks([band.name for band in bands], ascii_only=console.options.ascii_only)
 
     def render(self, ranking: Ranking) -> Group:
-        body = self._table(ranking) if ranking.rows else Text(self._why_nothing(ranking), overflow="fold")
+        body = self._table(ranking) if ranking.rows else self._why_nothing(ranking)
         lines = (Text(line, style=MUTED) for line in self._lines(ranking))
         trouble = ranking.freshness.trouble()
         stale = [Text(trouble, style="bold yellow")] if trouble and ranking.freshness.ever_worked else []
@@ -65,18 +66,27 @@ class RankTable:
     def _raw(self) -> bool:
         return self._model is not None and self._model.curve.shape is Shape.NONE
 
-    def _why_nothing(self, ranking: Ranking) -> str:
+    def _why_nothing(self, ranking: Ranking) -> Group:
+        if ranking.freshness.ever_worked and ranking.freshness.as_of is None:
+            # in one line, whatever the terminal's width, to be copied
+            command = Text(self._sending(ranking.freshness.now), no_wrap=True, overflow="ignore")
+            return Group("No events yet. Send one:", command)
+        return Group(Text(self._why_nobody(ranking)))
+
+    def _sending(self, now: float) -> str:
+        event = next(iter(self._model.weights), "") if self._model is not None else "app_opened"
+        said = {"event": event, "user_id": "ann", "account_id": "acme", "ts": int(now)}
+        return f"echo {shlex.quote(json.dumps(said, ensure_ascii=False))} | scorer replay -"
+
+    def _why_nobody(self, ranking: Ranking) -> str:
         wanted, freshness = ranking.wanted, ranking.freshness
-        entities = f"{wanted.kind.label}s"
         if not freshness.ever_worked:
             return "No worker has ever written into this Redis under this namespace. Start one: scorer worker"
         if wanted.kind is Kind.USER and not ranking.ranked:
             return "Users aren't ranked in Redis. One user's score: scorer show user acme/ann"
-        if freshness.as_of is None:
-            return f"No events yet. Send one:\n{_AN_EVENT % freshness.now}"
         if ranking.ranked and (wanted.bands or ranking.silent):
             silent = f": all {ranking.silent} ranked went silent" if ranking.silent else ""
-            return f"None of the {ranking.ranked} {entities} is to be shown{silent}"
+            return f"None of the {ranking.ranked} {wanted.kind.label}s is to be shown{silent}"
         if ranking.warming_up:
             return f"No {wanted.kind.label} has a score yet: {self._warming_up(ranking)}"
         return "No ranking yet: it comes within seconds of the first scores."

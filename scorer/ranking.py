@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import msgspec
 from redis import Redis
 
 from scorer.core.model import INACTIVE_BAND, Kind
 from scorer.freshness import Freshness, read_freshness
+from scorer.redis_reading import decoded
 from scorer.sinks.score_json import score_key
 
 _AT_ONCE = 500
@@ -95,7 +95,7 @@ def read_ranking(redis: Redis, namespace: str, wanted: Wanted, now: float) -> Ra
         ranked,
         silent,
         best[0][1] if best else 0.0,
-        None if benchmark is None else msgspec.json.decode(benchmark),
+        None if benchmark is None else decoded(benchmark),
         read_freshness(redis, namespace, now),
     )
 
@@ -114,4 +114,4 @@ def _rows(redis: Redis, namespace: str, wanted: Wanted, ranked: int) -> Iterator
         for place, (entity_id, value) in enumerate(zip(ids, values, strict=True), start):
             if value is not None:  # gone since the ranking was last brought up to date
                 rank = ranked - place if wanted.lowest else place + 1
-                yield Row(rank, entity_id, msgspec.json.decode(value))
+                yield Row(rank, entity_id, decoded(value))

@@ -1,18 +1,30 @@
-"""Redis as the commands read it: one connection, and whatever goes wrong named with its setting."""
+"""Redis as the commands read it: one connection, and whatever goes wrong named with its setting.
+
+RedisUnusable
+└── WrongRedis    the setting is wrong: asking again changes nothing
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import msgspec
 from redis import Redis
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import RedisError
 
 from scorer.setting_values import shown_redis_url
+from scorer.sinks.redis_refusal import why_refused
 
 _PATIENCE_SECONDS = 5.0
+_NOT_OURS = "a key there isn't scorer's ({}): is this the Redis, the database and the namespace of the workers?"
 
 
 class RedisUnusable(Exception):
     """Redis can't be asked; the message names it without its password."""
+
+
+class WrongRedis(RedisUnusable):
+    """A login, a host, a database or a namespace that isn't the workers'."""
 
 
 @contextmanager
@@ -29,11 +41,17 @@ def open_redis(url: str, patience_seconds: float = _PATIENCE_SECONDS) -> Iterato
 
 @contextmanager
 def named_errors(url: str) -> Iterator[None]:
-    """Within, what Redis refuses, or its absence, is raised as RedisUnusable."""
+    """Within, what Redis refuses, its absence, and what isn't as we write it, is raised as RedisUnusable."""
     try:
         yield
-    except (RedisError, OSError) as error:
-        message = f"SCORER_REDIS_URL={shown_redis_url(url)}: {error}"
-        if isinstance(error, AuthenticationError):
-            message += " (user and password belong into the URL, as redis://user:password@host:port/0)"
-        raise RedisUnusable(message) from error
+    except (RedisError, OSError, msgspec.MsgspecError) as error:
+        reason = _NOT_OURS.format(error) if isinstance(error, msgspec.MsgspecError) else why_refused(error)
+        setting = f"SCORER_REDIS_URL={shown_redis_url(url)}"
+        if reason is None:
+            raise RedisUnusable(f"{setting}: {error}") from error
+        raise WrongRedis(f"{setting}: {reason}") from error
+
+
+def decoded(value: bytes) -> dict[str, Any]:
+    """A JSON object of INTERFACES 6. Raises msgspec.ValidationError, DecodeError: somebody else's key."""
+    return msgspec.json.decode(value, type=dict[str, Any])

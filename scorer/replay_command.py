@@ -12,12 +12,12 @@ import uvloop
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from scorer.commands import end_bad_usage, print_json, say
+from scorer.commands import DONE, end_bad_usage, print_json, say, status_for
 from scorer.consoles import errors
 from scorer.replaying.flow import Replay, replay
 from scorer.replaying.formats import BadLine, BadTable, FileFormat, Format, JsonLines
 from scorer.replaying.lines import LineReader, first_line
-from scorer.replaying.progress import Progress, ProgressFile, Target, Unusable
+from scorer.replaying.progress import Changed, Progress, ProgressFile, Target, Unusable
 from scorer.replaying.table import CsvRows
 from scorer.service import connection_of
 from scorer.settings import Settings
@@ -39,8 +39,8 @@ class Source:
     afresh: bool = False
 
 
-def run_replay(settings: Settings, source: Source, *, as_json: bool) -> bool:
-    """True if every line was written. Says on stderr what was not, on stdout what was.
+def run_replay(settings: Settings, source: Source, *, as_json: bool) -> int:
+    """The exit status: 0 if every line was written. Says on stderr what was not, on stdout what was.
 
     A file that can't be opened, or goes on elsewhere than asked for, ends the process with status 2.
     """
@@ -50,14 +50,14 @@ def run_replay(settings: Settings, source: Source, *, as_json: bool) -> bool:
         failure = run.through()
         seconds = time.monotonic() - began
     if as_json:
-        print_json(run.as_json() | {"error": failure, "seconds": seconds})
+        print_json(run.as_json() | {"error": failure and str(failure), "seconds": seconds})
     else:
         print(run.sentence(seconds))
     if failure is not None:
-        say(failure)
+        say(str(failure))
         if run.can_resume:
             say(f"{run.replayed.end.line} lines are done: --resume goes on behind them")
-    return failure is None and run.replayed.skipped == 0
+    return DONE if failure is None and run.replayed.skipped == 0 else status_for(failure)
 
 
 class _Run:
@@ -75,7 +75,7 @@ class _Run:
     def can_resume(self) -> bool:
         return self._kept is not None and self.replayed.end.line > 0
 
-    def through(self) -> str | None:
+    def through(self) -> str | Exception | None:
         """To the end; why not, if not."""
         try:
             with _bar() as bar:
@@ -85,7 +85,7 @@ class _Run:
         except OSError as error:
             return f"{self._source.file} can't be read: {error.strerror}"
         except BrokerError as error:
-            return str(error)
+            return error
         except KeyboardInterrupt:
             return "interrupted"
         self._forget()
@@ -133,6 +133,11 @@ class _Run:
             return self.replayed
         try:
             earlier = self._kept.load()
+        except Changed as error:
+            if self._source.resume:
+                end_bad_usage(f"{error}. --from-start begins again, whatever was written")
+            say(f"{error}: beginning at the first line")
+            return self.replayed
         except Unusable as error:
             end_bad_usage(f"{error}. --from-start begins again, whatever was written")
         except OSError as error:

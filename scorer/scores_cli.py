@@ -49,7 +49,7 @@ def show(
     try:
         shown = run_show(settings, kind.kind, entity_id, models, as_json=as_json)
     except RedisUnusable as error:
-        fail(str(error), as_json=as_json)
+        fail(error, as_json=as_json)
     if not shown:
         raise typer.Exit(FAILED)
 

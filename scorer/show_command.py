@@ -17,6 +17,7 @@ from scorer.showing import Score, Shown, read_shown
 from scorer.verifying.recount import curve_score
 
 _ROUNDING = 1e-6
+_MANY = 10.0
 _FORMULAS = {
     Shape.LINEAR: "1 + 99 x",
     Shape.EXPONENTIAL: "1 + 99 (1 - e^(-{k} x)) / (1 - e^-{k})",
@@ -85,7 +86,9 @@ def _reason(shown: Shown, model: str, score: Score) -> str:
     raw, benchmark = score["raw"], score["benchmark"]
     if benchmark is None:
         return f"raw {raw:g}, which is the score"
-    return f"raw {raw:g} is {raw / benchmark:.1%} of the benchmark {benchmark:g} (version {score['benchmark_version']})"
+    ratio = raw / benchmark
+    times = f"{ratio:.1%} of" if ratio < _MANY else f"{ratio:,.1f} times"
+    return f"raw {raw:g} is {times} the benchmark {benchmark:g} (version {score['benchmark_version']})"
 
 
 def _formula(shown: Shown, model: str, score: Score) -> str | None:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-import msgspec
 from redis import Redis
 
 from scorer.core.model import Curve, Kind, Model, Shape
 from scorer.core.roster import record_key
 from scorer.freshness import Freshness, Partition, read_freshness
+from scorer.redis_reading import decoded
 from scorer.sinks.score_json import score_key
 
 Score = Mapping[str, Any]
@@ -97,6 +97,4 @@ def _get(redis: Redis, keys: Mapping[str, str]) -> dict[str, Score | None]:
     if not keys:
         return {}
     values = cast(list[bytes | None], redis.mget(list(keys.values())))
-    return {
-        name: None if value is None else msgspec.json.decode(value) for name, value in zip(keys, values, strict=True)
-    }
+    return {name: None if value is None else decoded(value) for name, value in zip(keys, values, strict=True)}

@@ -21,6 +21,9 @@ from scorer.settings import Settings
 
 _json = msgspec.json.Encoder()
 _REFRESH_SECONDS = 1.0
+_READING_AT_MOST = 10.0
+"""How many times as long as a reading took is waited for the next."""
+
 _LINES_AROUND = 9
 """Of a terminal: title, headings, what stands below, and the line of the cursor."""
 
@@ -30,12 +33,12 @@ def run_top(settings: Settings, wanted: Wanted, model: Model | None, *, as_json:
     try:
         ranking = _read(settings, wanted)
     except RedisUnusable as error:
-        fail(str(error), as_json=as_json)
+        fail(error, as_json=as_json)
     if as_json:
         print_json(ranking.as_json())
     else:
         console = output()
-        console.print(RankTable(model, console).render(ranking))
+        console.print(RankTable(model, console).render(ranking), crop=False)
     return ranking.ranked > 0
 
 
@@ -48,17 +51,21 @@ def watch_top(settings: Settings, wanted: Wanted, model: Model | None, *, as_jso
     try:
         last = _read(settings, wanted)
     except RedisUnusable as error:
-        fail(str(error), as_json=as_json)  # one that was never there is no reason to wait
+        fail(error, as_json=as_json)  # one that was never there is no reason to wait
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the terminal's cursor would stay hidden
     with suppress(KeyboardInterrupt), _shown(console, table, as_json=as_json) as show:
         trouble = None
+        pause = _REFRESH_SECONDS
         while True:
             show(last, trouble)
-            time.sleep(_REFRESH_SECONDS)
+            time.sleep(pause)
+            began = time.monotonic()
             try:
                 last, trouble = _read(settings, wanted), None
             except RedisUnusable as error:
                 trouble = str(error)
+            # who passes over many (--lowest, --band) reads much: Redis has other work
+            pause = max(_REFRESH_SECONDS, (time.monotonic() - began) * _READING_AT_MOST)
 
 
 Show = Callable[[Ranking, str | None], None]

@@ -86,7 +86,7 @@ def run_verify(settings: Settings, scoring: Scoring, wanted: Wanted, *, as_json:
     except OtherScoring as error:
         end_bad_usage(f"{settings.scoring}: {error}")
     except (BrokerError, RedisUnusable) as error:
-        fail(str(error), as_json=as_json)
+        fail(error, as_json=as_json)
     if as_json:
         print_json(report.as_json())
     else:

@@ -13,7 +13,7 @@ import typer
 import uvloop
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from scorer.commands import FAILED, fail, print_json, say
+from scorer.commands import fail, print_json, say, status_for
 from scorer.consoles import errors, output
 from scorer.dead_letters.listing import Listing, letter_json
 from scorer.dead_letters.printing import print_letter, print_listing
@@ -42,7 +42,7 @@ def run_list(settings: Settings, selection: Selection, limit: int, *, as_json: b
     try:
         _run(settings, work)
     except BrokerError as error:
-        fail(str(error), as_json=as_json)
+        fail(error, as_json=as_json)
     listing.repeats = selection.repeats
     if as_json:
         print_json({"topic": _topic(settings), **listing.as_json()})
@@ -61,7 +61,7 @@ def run_show(settings: Settings, place: Place, *, raw: bool, as_json: bool) -> N
     try:
         kept = _run(settings, work)
     except BrokerError as error:
-        fail(str(error), as_json=as_json)
+        fail(error, as_json=as_json)
     if kept is None:
         fail(f"there is no dead letter {place} in {_topic(settings)}: `list` shows those there are", as_json=as_json)
     if raw:
@@ -73,7 +73,8 @@ def run_show(settings: Settings, place: Place, *, raw: bool, as_json: bool) -> N
 
 
 def run_replay(settings: Settings, selection: Selection, *, dry_run: bool, as_json: bool) -> None:
-    replayed, failure = Replayed(), None
+    replayed = Replayed()
+    failure: str | Exception | None = None
 
     async def work(reader: LetterReader, progress: Progress) -> None:
         patience = settings.broker_patience.total_seconds()
@@ -87,21 +88,26 @@ def run_replay(settings: Settings, selection: Selection, *, dry_run: bool, as_js
     try:
         _run(settings, work)
     except BrokerError as error:
-        failure = str(error)
+        failure = error
     except KeyboardInterrupt:
         failure = "interrupted: what was written stays, and counts again when it is replayed again without an event_id"
     missing = [str(place) for place in selection.missing] if failure is None else []
     if as_json:
-        figures = {"dry_run": dry_run, "repeats": selection.repeats, "missing": missing, "error": failure}
+        figures = {
+            "dry_run": dry_run,
+            "repeats": selection.repeats,
+            "missing": missing,
+            "error": failure and str(failure),
+        }
         print_json({"topic": settings.input_topic} | replayed.as_json() | figures)
     else:
         print(_sentence(settings.input_topic, replayed, dry_run=dry_run))
     for place in missing:
         say(f"there is no dead letter {place}, or it isn't of the reason and time that were asked for")
     if failure is not None:
-        say(failure)
+        say(str(failure))
     if failure is not None or missing or replayed.left_out:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(status_for(failure))
 
 
 def _sentence(topic: str, replayed: Replayed, *, dry_run: bool) -> str:

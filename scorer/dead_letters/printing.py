@@ -4,15 +4,19 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from scorer.core.events import Reason
 from scorer.dead_letters.listing import Listing
 from scorer.dead_letters.selection import Place, at_of
+from scorer.looks import MUTED
 from scorer.stream.letter_reader import KeptLetter
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 _SHOWN_BYTES = 4_096
 _ROW = 16
+_INDENT = 21
+"""As wide as the time before it."""
 
 _WAYS_OUT = {
     Reason.EMPTY: "the producer writes records without a value: it should write none",
@@ -37,24 +41,13 @@ def print_listing(listing: Listing, topic: str, out: Console) -> None:
     for reason, total in sorted(listing.totals.items(), key=lambda each: -each[1].letters):
         table.add_row(escape(reason), f"{total.letters:,}", f"{total.first:{_TIME}}", f"{total.last:{_TIME}}")
     out.print(table)
-    newest = listing.newest
-    if newest:
-        out.print(_newest(newest))
-    out.print(_sentence(listing, topic, len(newest)), highlight=False, soft_wrap=True, markup=False)
-
-
-def _newest(newest: list[KeptLetter]) -> Table:
-    table = _table("at (UTC)", "key", "reason", "detail")
-    table.columns[3].overflow = "ellipsis"
-    table.columns[3].no_wrap = True
-    for column in table.columns[:3]:
-        column.no_wrap = True
-    table.columns[1].overflow = "fold"
-    for kept in newest:
+    for kept in listing.newest:
         letter = kept.letter
-        cells = (f"{at_of(letter):{_TIME}}", str(Place.of(letter)), letter.reason, letter.detail)
-        table.add_row(*map(escape, cells))
-    return table
+        out.print(Text.assemble(f"{at_of(letter):{_TIME}}  ", (letter.reason, "bold"), f"  {Place.of(letter)}"))
+        out.print(Text(" " * _INDENT + letter.detail, style=MUTED), no_wrap=True, overflow="ellipsis")
+    if listing.newest:
+        out.print()
+    out.print(_sentence(listing, topic), highlight=False, soft_wrap=True, markup=False)
 
 
 def _table(*headings: str) -> Table:
@@ -64,8 +57,9 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _sentence(listing: Listing, topic: str, shown: int) -> str:
+def _sentence(listing: Listing, topic: str) -> str:
     letters = f"{listing.letters:,} dead letters in {topic}"
+    shown = len(listing.newest)
     more = "" if shown >= listing.letters else f", the newest {shown} shown (--limit)"
     foreign = f"; {listing.foreign} records there are no dead letters" if listing.foreign else ""
     return f"{letters}{more}{foreign}; scorer dead-letters show KEY shows what one holds"

@@ -48,7 +48,11 @@ class Progress:
 
 
 class Unusable(Exception):
-    """There is progress, but not of this; the message says why and what to do."""
+    """There is progress, but not of this replay; the message says why."""
+
+
+class Changed(Unusable):
+    """It is of another content: another file of that name, or what was replayed before is no longer the same."""
 
 
 class ProgressFile:
@@ -60,7 +64,7 @@ class ProgressFile:
         self._target = target
 
     def load(self) -> Progress | None:
-        """None if there is none, or it is of another content. Raises Unusable, OSError."""
+        """None if there is none. Raises Unusable, Changed, OSError."""
         try:
             saved = msgspec.json.decode(self.path.read_bytes(), type=_Saved)
         except FileNotFoundError:
@@ -70,7 +74,7 @@ class ProgressFile:
         if saved.version != _VERSION:
             raise Unusable(f"{self.path} was written by another version: remove it to begin again")
         if saved.content != self._content(saved.bytes):
-            return None
+            raise Changed(f"{self.path} is of another content, up to its line {saved.line}")
         if saved.target != self._target:
             raise Unusable(f"{self.path} is of a replay {_told(saved.target)}, this one is {_told(self._target)}")
         return Progress(Position(saved.bytes, saved.line), saved.sent, saved.skipped)

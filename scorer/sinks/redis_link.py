@@ -4,9 +4,7 @@ RedisRefused (stop: the settings are wrong)
 """
 
 import asyncio
-import socket
-import ssl
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,16 +13,9 @@ from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.connection import HiredisRespSerializer
-from redis.exceptions import (
-    AuthenticationError,
-    AuthenticationWrongNumberOfArgsError,
-    InvalidResponse,
-    NoPermissionError,
-    NoScriptError,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import NoPermissionError, NoScriptError, RedisError
 
+from scorer.sinks.redis_refusal import why_refused
 from scorer.sinks.redis_scripts import Script
 
 AWAY = (RedisError, OSError, asyncio.TimeoutError)
@@ -96,7 +87,8 @@ class RedisLink:
         try:
             server = await self.check()
         except AWAY as error:
-            return self._explain(error)
+            reason = why_refused(error)
+            return None if reason is None else RedisRefused(f"SCORER_REDIS_URL={self.name}: {reason}")
         if server.get("redis_mode") == "cluster":
             return RedisRefused(f"SCORER_REDIS_URL={self.name} is a Redis Cluster, which is not yet supported")
         return None
@@ -130,47 +122,6 @@ class RedisLink:
         self._on_connect(server.get("run_id", ""))
         return server
 
-    def _explain(self, error: BaseException) -> RedisRefused | None:
-        errors = list(_chain(error))
-        if any(_is_about_login(each) for each in errors):
-            return RedisRefused(
-                f"SCORER_REDIS_URL={self.name}: Redis refuses the user name or password ({errors[0]}); "
-                "they belong into the URL, as redis://user:password@host:port/0"
-            )
-        for each in errors:
-            if reason := _wrong_place(each):
-                return RedisRefused(f"SCORER_REDIS_URL={self.name}: {reason} ({errors[0]})")
-        return None
-
 
 def _as_it_is(response: Any, **_: Any) -> Any:
     return response
-
-
-def _is_about_login(error: BaseException) -> bool:
-    if isinstance(error, AuthenticationError | AuthenticationWrongNumberOfArgsError | NoPermissionError):
-        return True
-    return isinstance(error, ResponseError) and str(error).startswith(("NOAUTH", "WRONGPASS"))
-
-
-def _wrong_place(error: BaseException) -> str | None:
-    """Why asking there again won't help, and the way out."""
-    match error:
-        case socket.gaierror():
-            return "the host is unknown"
-        case ssl.SSLCertVerificationError():
-            return "its certificate is of no authority known here; add ?ssl_ca_certs=FILE to the URL"
-        case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
-            return "it speaks no TLS; begin the URL with redis://"
-        case InvalidResponse():
-            return "what answers is no Redis"
-        case ResponseError() if "DB index" in str(error):
-            return "it has no database of this number; end the URL with another, such as /0"
-    return None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    following: BaseException | None = error
-    while following is not None:
-        yield following
-        following = following.__cause__ or following.__context__

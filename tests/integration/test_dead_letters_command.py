@@ -88,7 +88,9 @@ def test_letters_are_counted_by_reason_each_once_and_the_newest_shown_first(plac
         ["not_json", "9"],
         ["empty", "3"],
     ]
-    assert [line.split()[2] for line in lines if "events-" in line] == ["events-2-11", "events-1-10", "events-0-9"]
+    at = lines.index("2026-11-23 00:44:04  not_json  events-2-11")
+    assert lines[at + 1 : at + 3] == [" " * 21 + "detail 11", "2026-11-22 23:44:04  not_json  events-1-10"]
+    assert sum("  events-" in line for line in lines) == 3
     assert f"12 dead letters in {place.topic}, the newest 3 shown" in told.stdout
     found = place.json("list")
     assert (found["letters"], found["repeats"], found["foreign"]) == (12, 5, 0)

@@ -21,6 +21,8 @@ import redis
 
 from tests import commands
 from tests.commands import EVERY_COMMAND, Outcome
+from tests.integration import test_connection
+from tests.integration.test_connection import SecureKafka
 from tests.servers import KafkaServer, RedisServer
 from tests.topic_making import make_topic
 from tests.worker_process import wait_until
@@ -35,6 +37,10 @@ NOWHERE = {
     "SCORER_REDIS_URL": "redis://ann:geheim@127.0.0.1:1/0",
     "SCORER_BROKER_PATIENCE": "1s",
 }
+
+
+secure = test_connection.secure
+"""The fixture: a Kafka that wants a password."""
 
 
 @pytest.fixture
@@ -104,9 +110,47 @@ def test_a_wrong_password_of_redis_is_named_without_it(redis_server: RedisServer
     for login in ("", "ann:geheim@"):
         url = f"redis://{login}127.0.0.1:{redis_server.port}/0"
         told = run_all(ON_REDIS, folder, {"SCORER_REDIS_URL": url})
-        assert set(without_tracebacks(told).values()) <= {1, 2}
+        assert without_tracebacks(told) == dict.fromkeys(ON_REDIS, 2)
         for outcome in told.values():
             assert "redis://user:password@host:port/0" in outcome.stderr
+
+
+def test_a_key_of_somebody_else_is_a_failure_that_says_so(redis_server: RedisServer, folder: Path) -> None:
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.set("scorer:partition:0", "garbage")
+        client.zadd("scorer:rank:use:account", {"acme": 1})
+        client.set("scorer:score:use:account:acme", "[1]")
+        told = run_all(ON_REDIS, folder, {"SCORER_REDIS_URL": redis_server.url})
+        assert set(without_tracebacks(told).values()) == {2}
+        for outcome in told.values():
+            assert "a key there isn't scorer's" in outcome.stderr
+        client.delete("scorer:rank:use:account")
+        client.lpush("scorer:rank:use:account", "acme")
+        assert without_tracebacks(run_all(("top",), folder, {"SCORER_REDIS_URL": redis_server.url})) == {"top": 1}
+
+
+def test_a_wrong_password_of_kafka_is_bad_usage_and_named_without_it(secure: SecureKafka, folder: Path) -> None:
+    settings = NOWHERE | {
+        "SCORER_BROKERS": secure.password_over_tls,
+        "SCORER_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "SCORER_KAFKA_SASL_MECHANISM": "PLAIN",
+        "SCORER_KAFKA_SASL_USERNAME": "ann",
+        "SCORER_KAFKA_SASL_PASSWORD": "geheim",
+        "SCORER_KAFKA_CA_FILE": secure.certificate,
+        "SCORER_BROKER_PATIENCE": "1m",
+    }
+    told = run_all(ON_KAFKA, folder, settings)
+    assert without_tracebacks(told) == dict.fromkeys(ON_KAFKA, 2)
+    for outcome in told.values():
+        assert "SCORER_KAFKA_SASL_PASSWORD" in outcome.stderr.splitlines()[-1]
+
+
+def test_a_certificate_that_is_none_is_bad_usage(folder: Path) -> None:
+    settings = NOWHERE | {"SCORER_KAFKA_SECURITY_PROTOCOL": "SSL", "SCORER_KAFKA_CA_FILE": "events.jsonl"}
+    told = run_all(ON_KAFKA, folder, settings)
+    assert without_tracebacks(told) == dict.fromkeys(ON_KAFKA, 2)
+    for outcome in told.values():
+        assert "the CA file events.jsonl can't be used" in outcome.stderr
 
 
 # ---- where the output goes

@@ -508,6 +508,25 @@ def test_progress_of_another_content_or_target_is_not_gone_on_from(place: Place)
     assert told.status == 0 and len(place.records()) == 10
 
 
+def test_a_file_that_was_changed_is_not_gone_on_with(place: Place) -> None:
+    place.make_topic()
+    lines = lines_for(place, 10)
+    file = place.folder / "events.jsonl"
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        target = Target(place.bootstrap, place.topic, "jsonl", {})
+        ProgressFile(str(file), descriptor, target).save(Progress(Position(len(lines[0]) + 1, 1), 1, 0))
+    finally:
+        os.close(descriptor)
+    file.write_bytes(file.read_bytes().replace(b"e-0", b"e-x"))
+    told = place.replay("events.jsonl", "--resume")
+    assert told.status == 2 and "is of another content, up to its line 1. --from-start begins again" in told.stderr
+    assert place.records() == []
+    told = place.replay("events.jsonl")
+    assert told.status == 0 and "is of another content, up to its line 1: beginning at the first line" in told.stderr
+    assert len(place.records()) == 10
+
+
 def test_a_folder_that_can_not_be_written_costs_only_the_progress(place: Place) -> None:
     place.make_topic()
     told = place.replay("/proc/self/cmdline", "--json")  # a regular file in a folder that nobody can write

@@ -48,6 +48,8 @@ class Alerting:
 
     def forgive(self, stream: Iterable[bytes], through: str) -> None:
         """Redis is emptied of a stream that it has acknowledged through a version."""
-        for key in map(key_of, stream):
-            if key in self.journaled and self.journaled[key][0] <= through:
-                self.forgiven.add(key)
+        self.forgive_each(map(key_of, stream), through)
+
+    def forgive_each(self, keys: Iterable[AlertKey], through: str) -> None:
+        """The same of some alerts."""
+        self.forgiven.update(key for key in keys if key in self.journaled and self.journaled[key][0] <= through)

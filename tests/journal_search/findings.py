@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass, fields
 
+_SHOWN = 10
+
 
 @dataclass
 class Findings:
-    """`first`: the first hole. A zombie's append is an entry that lands behind a newer claim than its writer's."""
+    """`first`: the first holes, a line each.
+
+    A zombie's append is an entry that lands behind a newer claim than its writer's.
+    """
 
     schedules: int = 0
     holes: int = 0
@@ -33,4 +38,4 @@ class Findings:
         for f in fields(self):
             if f.name != "first":
                 setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
-        self.first = self.first or other.first
+        self.first = "\n".join(f"{self.first}\n{other.first}".strip().splitlines()[:_SHOWN])

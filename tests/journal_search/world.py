@@ -134,7 +134,7 @@ class World(Crew):
         worker = self.pick(lambda w: not w.writer.idle)
         if worker is None:
             return
-        worker.serve_redis(self.random.choice([1, EVERYTHING]), heard=self.random.random() > 0.05)
+        self.serve_redis(worker, self.random.choice([1, EVERYTHING]), heard=self.random.random() > 0.05)
 
     def empty_redis(self) -> None:
         """Redis is restarted without its data, or flushed: that only a heartbeat that is gone can tell."""
@@ -152,6 +152,8 @@ class World(Crew):
         """Alerts that it has acknowledged go with it."""
         acknowledged = (worker.writer.acknowledged() for worker in self.workers)
         self.alerting.forgive(self.redis.stream, max(self.acknowledged, *acknowledged))
+        for worker in self.workers:
+            worker.writer.emptied()
         self.found.redis_emptied += 1
 
     def lose_journal(self) -> None:

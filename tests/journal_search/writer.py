@@ -8,6 +8,7 @@ from scorer.core.publish import ScoreBatch
 from scorer.sinks.redis_alerts import AlertQueue
 from scorer.sinks.redis_ledger import Ledger
 from scorer.sinks.redis_presence import Presence
+from tests.journal_search.alerting import AlertKey, key_of
 from tests.journal_search.outside import Redis
 
 PARTITION = 0
@@ -27,6 +28,8 @@ class Writer:
     """Scores and alerts on their way to Redis, in order: rendered piece by piece, and marked then.
 
     Scores for a Redis that is lost are dropped, for the next one is told all of them. Alerts are kept.
+
+    `unnoticed`: alerts that Redis had confirmed when it was emptied, as long as that wasn't noticed.
     """
 
     def __init__(self, redis: Redis, on_lost: Callable[[], None]) -> None:
@@ -40,6 +43,8 @@ class Writer:
         self._accepted = 0
         self._ranked = True
         self.run_id: str | None = None
+        self.unnoticed: set[AlertKey] = set()
+        self._confirmed: set[AlertKey] = set()
 
     def adopt(self, version: str, run_id: str) -> None:
         self.forget()
@@ -50,6 +55,8 @@ class Writer:
     def forget(self) -> None:
         """What is rendered may still be written: versions keep it harmless."""
         self._inbox.clear()
+        self._confirmed.clear()
+        self.unnoticed.clear()
         self._alerts.forget(PARTITION)
         self._ledger.forget(PARTITION)
         self._presence.forget(PARTITION)
@@ -59,6 +66,10 @@ class Writer:
         for item in (*batches, *([_Alerts(version, alerts)] if alerts else ())):
             self._ledger.submitted(PARTITION, version)
             self._inbox.append(item)
+
+    def emptied(self) -> None:
+        """Redis is, and doesn't say so."""
+        self.unnoticed |= self._confirmed
 
     def refilled(self) -> None:
         self._inbox.append(None)
@@ -89,9 +100,11 @@ class Writer:
         if self._presence.beaten(beats, outcomes):
             self._lose()
         while self._alerts:
-            self._redis.add_alerts(self._alerts.portion(ALERTS_A_CALL))
+            portion = self._alerts.portion(ALERTS_A_CALL)
+            self._redis.add_alerts(portion)
             if not heard:
                 return
+            self._confirmed.update(map(key_of, portion))
             self._alerts.confirm()
         if self._backlog:
             self._redis.write(self._backlog.popleft())
@@ -113,6 +126,7 @@ class Writer:
         return rendered
 
     def _lose(self) -> None:
+        self.unnoticed.clear()
         self._ledger.lose(PARTITION)
         kept = (_Alerts(item.version) if isinstance(item, ScoreBatch) else item for item in self._inbox)
         self._inbox = deque(item for item in kept if item is not None)

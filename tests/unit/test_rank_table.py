@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -130,10 +131,14 @@ def test_nothing_to_show_says_why(facts: dict[str, Any], told_instead: str) -> N
     assert told_instead in told(ranking([], **facts), model(), width=100)
 
 
-def test_the_event_to_send_is_one_that_counts() -> None:
-    (command,) = (line for line in told(ranking([], as_of=None), model(), width=200) if line.startswith("echo"))
-    (sent,) = native.decode([command.split("'")[1].encode()])[0].event
-    assert sent == "app_opened"
+def test_the_event_to_send_is_one_that_the_model_counts_and_stays_in_one_line() -> None:
+    out = io.StringIO()
+    terminal = Console(file=out, width=40)
+    terminal.print(RankTable(model(), terminal).render(ranking([], as_of=None)), crop=False)
+    (command,) = (line for line in out.getvalue().splitlines() if line.startswith("echo "))
+    _, event, *rest = shlex.split(command)
+    assert rest == ["|", "scorer", "replay", "-"]
+    assert native.decode([event.encode()])[0].event == ["a"]
 
 
 def test_warming_up_is_told_beside_those_who_have_a_score() -> None:

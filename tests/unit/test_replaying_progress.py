@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scorer.replaying.lines import Position
-from scorer.replaying.progress import Progress, ProgressFile, Target, Unusable
+from scorer.replaying.progress import Changed, Progress, ProgressFile, Target, Unusable
 
 TARGET = Target("kafka:9092", "events", "jsonl", {})
 HALFWAY = Progress(Position(100_000, 700), 690, 10)
@@ -60,13 +60,15 @@ def test_another_content_before_the_position_is_another_file(file: Path, kept: P
     content = bytearray(file.read_bytes())
     content[place] ^= 1
     file.write_bytes(content)
-    assert again(file) is None
+    with pytest.raises(Changed, match="another content, up to its line 700"):
+        again(file)
 
 
 def test_a_file_that_was_cut_is_another(file: Path, kept: ProgressFile) -> None:
     kept.save(HALFWAY)
     os.truncate(file, 99_999)
-    assert again(file) is None
+    with pytest.raises(Changed):
+        again(file)
 
 
 @pytest.mark.parametrize(
