@@ -106,7 +106,7 @@ def test_scores_move_alerts_fire_only_live_and_nothing_is_left_behind(tmp_path: 
     assert all(alert["at"] >= live_since - 1 for alert in alerts)
     assert all(frame["alerts"] == [] for frame in frames if frame["stage"] in ("starting", "loading", "switching"))
     texts = shown.printed.split(_TITLE)[1:]
-    tables = [[float(row[3]) for rank, row in plain_rows(text).items() if rank.isdecimal()] for text in texts]
+    tables = [[float(row[-3]) for rank, row in plain_rows(text).items() if rank.isdecimal()] for text in texts]
     assert len(tables) > 5 and all(len(table) == 10 for table in tables)
     assert all(table == sorted(table, reverse=True) and min(table) >= 1 and max(table) <= 100 for table in tables)
     assert tables[1] != tables[-1]
