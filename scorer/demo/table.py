@@ -64,9 +64,11 @@ class DemoTable:
     def render(
         self, standings: Standings, trends: Trends, progress: str, rows: int | None = None, *, page: str = ""
     ) -> Group:
-        """`rows`: at most so many accounts; `progress`: one sentence about the traffic; `page`: its address."""
-        accounts = standings.ranked
-        shown = accounts[:rows]
+        """`rows`: at most so many accounts, those that moved most; `progress`: one sentence about the traffic; `page`:
+        its address.
+        """
+        accounts = dict(enumerate(standings.ranked, 1))
+        shown = _liveliest(accounts, trends, rows)
         scale = "the raw score" if self._model.curve.shape is Shape.NONE else "1 to 100, 100 is healthy"
         title = Text.assemble((f"{self._model.name} of made-up accounts", "bold"), f"  {scale}")
         parts: list[Text | Table] = [title, self._table(standings, trends, shown)]
@@ -75,11 +77,12 @@ class DemoTable:
         if not accounts:
             parts[-1] = Text("No ranking yet: it comes within seconds of the first scores.")
         elif len(shown) < len(accounts):
-            parts.append(Text(f"and {len(accounts) - len(shown)} more", style=MUTED))
+            parts.append(Text(f"and {len(accounts) - len(shown)} more, that moved less", style=MUTED))
         parts += [Text(line, style=MUTED) for line in (self._state(standings), progress, *self._hints) if line]
         return Group(*parts)
 
-    def _table(self, standings: Standings, trends: Trends, accounts: Sequence[str]) -> Table:
+    def _table(self, standings: Standings, trends: Trends, accounts: Mapping[int, str]) -> Table:
+        """Of accounts by their rank."""
         table = Table(box=box.SIMPLE_HEAD, header_style=MUTED, pad_edge=False)
         table.add_column("#", justify="right")
         table.add_column("account", min_width=16)
@@ -87,9 +90,9 @@ class DemoTable:
         table.add_column("score", justify="right", min_width=5)
         table.add_column(f"{TREND_SECONDS:.0f} s", justify="right", min_width=7)
         table.add_column("band", min_width=10)
-        scores = [standings.scores[account]["score"] for account in accounts]
+        scores = [standings.scores[account]["score"] for account in accounts.values()]
         longest = 100.0 if self._model.curve.shape is not Shape.NONE else max([*scores, 1.0])
-        for rank, account in enumerate(accounts, 1):
+        for rank, account in accounts.items():
             score = standings.scores[account]
             table.add_row(
                 str(rank),
@@ -111,3 +114,11 @@ class DemoTable:
         if newest is not None:
             facts.append(f"as of {datetime.fromtimestamp(newest):%H:%M:%S}")
         return ", ".join(facts)
+
+
+def _liveliest(accounts: Mapping[int, str], trends: Trends, rows: int | None) -> dict[int, str]:
+    """By rank, the best first; of those that moved alike, too."""
+    if rows is None:
+        return dict(accounts)
+    by_move = sorted(accounts, key=lambda rank: (-abs(trends.moved(accounts[rank]) or 0.0), rank))
+    return {rank: accounts[rank] for rank in sorted(by_move[:rows])}

@@ -105,9 +105,11 @@ def test_scores_move_alerts_fire_only_live_and_nothing_is_left_behind(tmp_path: 
     assert {alert["state"] for alert in alerts} == {"fired", "resolved"}
     assert all(alert["at"] >= live_since - 1 for alert in alerts)
     assert all(frame["alerts"] == [] for frame in frames if frame["stage"] in ("starting", "loading", "switching"))
-    last = [plain_rows(text) for text in shown.printed.split(_TITLE)[1:]]
-    tables = [[float(rows[str(n)][3]) for n in range(1, 11)] for rows in last]
+    texts = shown.printed.split(_TITLE)[1:]
+    tables = [[float(row[-3]) for rank, row in plain_rows(text).items() if rank.isdecimal()] for text in texts]
+    assert len(tables) > 5 and all(len(table) == 10 for table in tables)
     assert all(table == sorted(table, reverse=True) and min(table) >= 1 and max(table) <= 100 for table in tables)
+    assert tables[1] != tables[-1]
     moves = [row for frame in frames if frame["stage"] == "live" for row in frame["scores"]]
     assert len({tuple(row[:2]) for row in moves}) > len({row[0] for row in moves}) > 200
 

@@ -72,6 +72,16 @@ def test_what_does_not_fit_is_counted() -> None:
     assert "and 7 more" in told and "a9" in told and "a6" not in told
 
 
+def test_who_moved_most_is_shown_by_rank() -> None:
+    trends = Trends()
+    trends.saw(0.0, {f"a{n}": 50.0 + n for n in range(10)})
+    trends.saw(1.0, {f"a{n}": 50.0 + n for n in range(10)} | {"a2": 40.0, "a5": 56.0})
+    standings = Standings({f"a{n}": score(50.0 + n) for n in range(10)} | {"a2": score(40.0), "a5": score(56.0)}, None)
+    rows = plain_rows(text(standings, trends, rows=2))
+    assert (rows["4"][1], rows["10"][1]) == ("a5", "a2")
+    assert "a9" not in text(standings, trends, rows=2)
+
+
 def test_benchmark_age_progress_and_hints_stand_below() -> None:
     told = text(Standings({"a": score(50.0)}, {"raw": 208.2}))
     assert "benchmark 208.2 (90th percentile of the raw scores), as of " in told

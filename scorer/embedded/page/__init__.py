@@ -1,1 +1,1 @@
-"""The page of `scorer demo`: one HTML file, one style sheet, two scripts, and one stream of server-sent events."""
+"""The page of `scorer demo`: a few small files, and one stream of server-sent events."""

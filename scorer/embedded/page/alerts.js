@@ -1,6 +1,6 @@
 // Alerts as they fire and resolve, the newest first.
 
-import { at, made, one, span, tell, time, whole } from "/draw.js";
+import { at, figure, made, one, span, tell, time, whole } from "/draw.js";
 import { alertsNewestFirst, state } from "/state.js";
 
 const SHOWN = 30;
@@ -32,6 +32,7 @@ function item(alert) {
   const { element, link, how, when } = items.get(alert.id);
   link.classList.toggle("resolved", Boolean(alert.resolved));
   tell(how, said(alert));
+  when.title = time(alert.fired.at);
   when.textContent = alert.resolved ? "resolved" : `${span(state.frame.at - alert.fired.at)} ago`;
   return element;
 }
@@ -52,9 +53,9 @@ function create(alert) {
 }
 
 function said({ fired, resolved }) {
-  const crossing = fired.threshold === null ? `now ${fired.band}` : `${CAUSES[fired.cause]} ${one(fired.threshold)}`;
-  const began = `${time(fired.at)} ${crossing}, from ${one(fired.previous_score)} to ${one(fired.score)}`;
-  return resolved ? `${began}; back at ${one(resolved.score)} after ${span(resolved.at - fired.at)}` : began;
+  const crossing = fired.threshold === null ? `now ${fired.band}` : `${CAUSES[fired.cause]} ${figure(fired.threshold)}`;
+  const began = `${crossing}: ${one(fired.previous_score)} to ${one(fired.score)}`;
+  return resolved ? `${began}, back at ${one(resolved.score)} after ${span(resolved.at - fired.at)}` : began;
 }
 
 function renderEmpty() {
