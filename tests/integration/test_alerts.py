@@ -178,6 +178,12 @@ def test_who_is_far_behind_alerts_only_of_what_is_left_in_the_end(site: Deployme
     assert brief(until_told(site, len(expected))) == expected
 
 
+def in_force(site: Deployment) -> set[str]:
+    """Whose alert in Kafka hasn't resolved."""
+    last = check_episodes(in_kafka(site))
+    return {entity for (_, entity), told in last.items() if told["state"] == "fired"}
+
+
 def test_after_kill_9_and_with_redis_away_nothing_is_lost_doubled_or_orphaned(
     site: Deployment, redis_server: RedisServer
 ) -> None:
@@ -199,6 +205,7 @@ def test_after_kill_9_and_with_redis_away_nothing_is_lost_doubled_or_orphaned(
         time.sleep(chance.random() * 0.3)
     site.until_scored()
     over = {user for user, points in moved_by.items() if points < 3}
-    last = check_episodes(until_told(site, 20))
-    assert {entity for (_, entity), told in last.items() if told["state"] == "fired"} == over
+    # how many crossings a pass saw, and how many were undone before one did, is chance
+    wait_until(lambda: in_force(site) == over, lambda: f"not {over} but {in_force(site)}")
+    check_episodes(until_told(site, len(over)))
     check_episodes(in_redis(site))
