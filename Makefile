@@ -5,7 +5,7 @@ BIN := .venv/bin
 KAFKA := $(HOME)/.cache/scorer/kafka-3.9.1
 POLICY := /usr/sbin/policy-rc.d
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint chaos search bench servers clean
+.PHONY: help setup demo test docs lint chaos search bench servers clean
 
 help:
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do printf '%-14s%s\n' "$$name" "$$does"; done
@@ -17,6 +17,9 @@ demo: .venv/ready ## scores that move, on a page and in this terminal: embedded 
 
 test: lint servers ## everything CI calls: lint, then unit, property, integration, browser and chaos tests on real servers
 	$(BIN)/pytest
+
+docs: .venv/ready ## write the pages that are made from the code: settings, scoring file, its schema
+	$(BIN)/python -m docs.pages
 
 lint: .venv/ready ## format, lint, types, imports
 	$(BIN)/ruff format --check .

@@ -106,7 +106,7 @@ class RankTable:
                 yield self._warming_up(ranking)
         if benchmark is not None and benchmark["raw"] is not None and not self._raw:
             yield (
-                f"100 stands for a raw score of {benchmark['raw']:,.1f}"
+                f"the benchmark is a raw score of {benchmark['raw']:,.1f}"
                 f" ({benchmark['population']:,} active {wanted.kind.label}s, computed"
                 f" {told_age(ranking.freshness.now - benchmark['computed_at'])})"
             )

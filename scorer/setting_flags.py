@@ -50,7 +50,7 @@ def _option(field: str, info: FieldInfo) -> inspect.Parameter:
         f"--{field.replace('_', '-')}",
         help=info.description,
         metavar="TEXT",
-        show_default=_shown_default(info.default),
+        show_default=shown_default(info.default),
         rich_help_panel=_PANEL,
     )
     return inspect.Parameter(
@@ -58,7 +58,7 @@ def _option(field: str, info: FieldInfo) -> inspect.Parameter:
     )
 
 
-def _shown_default(default: object) -> str | bool:
+def shown_default(default: object) -> str | bool:
     match default:
         case None:
             return False

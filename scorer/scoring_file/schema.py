@@ -205,8 +205,8 @@ class ModelKeys(_Keys):
     ] = Field(description="What one unit of each event type is worth.")
     rollup: Literal["counts"] = Field("counts", description="How an account is scored: by its own counts.")
     tenure: Literal["as_is"] = Field("as_is", description="Whether new entities' raw scores are scaled up: no.")
-    benchmark: BenchmarkKeys = BenchmarkKeys()
-    curve: CurveKeys = CurveKeys()
+    benchmark: BenchmarkKeys = Field(BenchmarkKeys(), description="The raw score that all others are measured against.")
+    curve: CurveKeys = Field(CurveKeys(), description="How a raw score becomes a score.")
     bands: Annotated[dict[BandName, Number | None], Field(min_length=1, max_length=MOST_BANDS)] | None = Field(
         None, description="Lower bounds, inclusive, ascending; the lowest has none, whatever stands there."
     )
@@ -233,8 +233,8 @@ class WhenKeys(_Keys):
 
 
 class RuleKeys(_Keys):
-    model: str = Field(description="Whose scores are watched.")
-    kind: Literal["user", "account"] = Field(description="Whose scores are watched.")
+    model: str = Field(description="The model whose scores are watched.")
+    kind: Literal["user", "account"] = Field(description="Whether those of users or of accounts.")
     when: WhenKeys = Field(description="What fires.")
     cooldown: AnyDuration = Field("0s", description="After an alert, how long until the next of the same entity.")
     severity: Literal["info", "warning", "critical"] = Field("warning", description="How bad it is.")

@@ -17,7 +17,7 @@ from scorer.stream.record_write import Outgoing
 from scorer.stream.topic_writer import TopicWriter
 from tests import commands
 from tests.bad_input import BROKEN_NAME, Odd, odd_records
-from tests.deployment import NOW_MS, Deployment, Record, deployment, event
+from tests.deployment import NOW, NOW_MS, Deployment, Record, deployment, event
 from tests.oracle_input import partition_of
 from tests.servers import KafkaServer, RedisServer
 from tests.topic_making import all_records
@@ -143,8 +143,20 @@ def test_records_that_only_kafka_finds_odd_count_like_any_other(
     site.until_at_rest(worker)
     assert [dict(each.headers)["scorer.reason"] for each in letters(site).values()] == [b"in_future"]
     site.until_right()
+    verified = commands.run("verify", "--account", ACCOUNT, cwd=site.folder, settings=verify_settings(site))
+    assert verified.status == 0, verified
     assert worker.terminate() == 0
     assert "Traceback" not in worker.said()
+
+
+def verify_settings(site: Deployment) -> dict[str, str]:
+    return {
+        "SCORER_BROKERS": site.bootstrap,
+        "SCORER_REDIS_URL": site.redis_url,
+        "SCORER_NAMESPACE": site.namespace,
+        "SCORER_INPUT_TOPIC": site.input,
+        "SCORER_CLOCK": NOW,
+    }
 
 
 def test_replay_names_the_same_records_before_they_are_written(site: Deployment) -> None:

@@ -67,7 +67,7 @@ def test_it_fits_in_80_columns_with_rank_bar_score_direction_and_band() -> None:
         lines[-3:]
         == [
             "3 of 3 accounts",
-            "100 stands for a raw score of 208.2 (340 active accounts, computed 9s ago)",
+            "the benchmark is a raw score of 208.2 (340 active accounts, computed 9s ago)",
             "newest event 2026-11-22 13:44:01 UTC (3s ago)",
         ][-3:]
     )
