@@ -14,10 +14,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from scorer.core.partitioner import partition_of
 from scorer.demo.board import Board
 from scorer.demo.reading import Reading
-from scorer.demo.servers import INPUT_TOPIC, NAMESPACE, PARTITIONS
+from scorer.demo.servers import INPUT_TOPIC, NAMESPACE, PARTITIONS, Servers
 from scorer.embedded.records import Record
 from scorer.embedded.traffic import Day, History
-from scorer.stream.connection import Connection
 from scorer.stream.input_writer import InputWriter
 
 _PROBE_SECONDS = 0.01
@@ -26,17 +25,17 @@ _PROBE_SECONDS = 0.01
 class Loading:
     """Loads a history into a topic that was empty before. `on_day` is called after each day, with its number."""
 
-    def __init__(self, connection: Connection, writer: InputWriter, board: Board, reading: Reading) -> None:
-        self._connection = connection
+    def __init__(self, servers: Servers, writer: InputWriter, board: Board, reading: Reading) -> None:
+        self._servers = servers
         self._writer = writer
         self._board = board
         self._reading = reading
         self._written: Counter[int] = Counter()
 
     async def load(self, history: History, on_day: Callable[[int, Day], None]) -> None:
-        """Raises BrokerError, RedisError."""
+        """Raises BrokerError, RedisError, and ServerDidNotStart if the worker ends."""
         async with AsyncExitStack() as stack:
-            admin = AIOKafkaAdminClient(**self._connection.client_kwargs("scorer-demo"))
+            admin = AIOKafkaAdminClient(**self._servers.connection.client_kwargs("scorer-demo"))
             stack.push_async_callback(admin.close)
             await admin.start()
             for number, day in enumerate(history):
@@ -57,6 +56,10 @@ class Loading:
             committed = await admin.list_consumer_group_offsets(NAMESPACE, partitions=partitions)
             if all(committed[each].offset >= self._written[each.partition] for each in partitions):
                 break
-            await asyncio.sleep(_PROBE_SECONDS)
+            await self._probe_again()
         while await self._reading.count():
-            await asyncio.sleep(_PROBE_SECONDS)
+            await self._probe_again()
+
+    async def _probe_again(self) -> None:
+        self._servers.check()
+        await asyncio.sleep(_PROBE_SECONDS)

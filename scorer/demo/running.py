@@ -174,14 +174,13 @@ class _Demo:
         board.meet((account.account_id, account.traits) for account in self._subject.company.accounts)
 
         def on_day(number: int, day: Day) -> None:
-            servers.check()
             if number < DAYS:
                 board.close_day(day.events)
             date = datetime.fromtimestamp(day.begins, UTC)
             board.at_stage(Stage.LOADING, f"Loading day {min(number + 1, DAYS)} of {DAYS}: {date:%a %d %b}")
 
         board.at_stage(Stage.LOADING, f"Loading {DAYS} made-up days")
-        await Loading(servers.connection, writer, board, reading).load(history, on_day)
+        await Loading(servers, writer, board, reading).load(history, on_day)
 
     async def _look_on(self, servers: Servers, reading: Reading) -> None:
         began = time.monotonic()

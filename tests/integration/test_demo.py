@@ -274,9 +274,10 @@ def test_a_demo_that_is_killed_takes_its_servers_along(tmp_path: Path) -> None:
 
 
 @needs_linux
-def test_a_worker_that_dies_ends_the_demo_with_its_last_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", ["loading", "live"])
+def test_a_worker_that_dies_ends_the_demo_with_its_last_words(tmp_path: Path, stage: str) -> None:
     with demo(tmp_path) as shown:
-        shown.until_stage("live")
+        shown.until_stage(stage)
         pids = children(shown.process.pid)
         (worker,) = (pid for pid in pids if b"scorer\0worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
         os.kill(worker, signal.SIGKILL)

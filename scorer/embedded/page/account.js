@@ -109,7 +109,7 @@ function scales(account, width, height) {
   const inner = width - EDGE.left - margin - EDGE.gap;
   const split = EDGE.left + inner * (1 - LIVE_SHARE);
   const most = Math.max(1, ...account.days.filter((score) => score), ...account.trail.map(([, score]) => score));
-  const top = state.about.scale ? state.about.scale[1] : most * 1.1;
+  const top = state.about.scale ? state.about.scale[1] : rounded(most);
   const { days } = state.about;
   const seen = state.frame.at - Math.min(state.frame.at, ...account.trail.map(([now]) => now));
   const seconds = LIVE_SPANS.find((span) => seen <= span) ?? state.about.trail_seconds;
@@ -122,6 +122,12 @@ function scales(account, width, height) {
     day: (place) => EDGE.left + (place / days) * (split - EDGE.left),
     moment: (now) => split + EDGE.gap + (1 - (state.frame.at - now) / seconds) * (width - margin - split - EDGE.gap),
   };
+}
+
+// Up to two digits, so that the end of the scale reads well.
+function rounded(most) {
+  const unit = 10 ** (Math.floor(Math.log10(most)) - 1);
+  return Math.ceil(most / unit) * unit;
 }
 
 function pointsOf(account, scale) {

@@ -1,4 +1,5 @@
-// All accounts by raw score, as a share of the benchmark, on a scale of ratios: what is twice as much is as far apart.
+// All accounts by raw score, as a share of the benchmark if there is one, on a scale of ratios: twice as much is always
+// as far to the right.
 
 import { at, drawn, figure, look, one, table, tell, whole } from "/draw.js";
 import { byId, state } from "/state.js";
@@ -6,7 +7,7 @@ import { byId, state } from "/state.js";
 const EDGE = { left: 8, right: 8, top: 34, bottom: 24 };
 const LOWEST = 0.01;
 const PER_DECADE = 7;
-const PLAIN_BINS = 24;
+const PLAIN_DECADES = 4;
 
 let bins = [];
 let cursor = null;
@@ -78,18 +79,14 @@ function describe(there, active) {
 function scales(values, width, height) {
   const inner = width - EDGE.left - EDGE.right;
   const most = Math.max(...values);
-  if (isPlain()) {
-    const step = (most / PLAIN_BINS) * 1.0001;
-    return {
-      width, height, count: PLAIN_BINS, x: (value) => EDGE.left + (value / (step * PLAIN_BINS)) * inner,
-      bin: (value) => Math.floor(value / step), from: (place) => place * step,
-    };
-  }
-  const decades = Math.max(3, Math.ceil(Math.log10(most / LOWEST) * PER_DECADE + 0.001) / PER_DECADE);
-  const along = (value) => Math.log10(Math.max(value, LOWEST) / LOWEST);
+  const lowest = isPlain() ? 10 ** (Math.floor(Math.log10(most)) - PLAIN_DECADES + 1) : LOWEST;
+  const along = (value) => Math.max(Math.log10(value / lowest), 0);
+  const count = Math.max(3 * PER_DECADE, Math.floor(along(most) * PER_DECADE) + 1);
   return {
-    width, height, count: Math.round(decades * PER_DECADE), x: (value) => EDGE.left + (along(value) / decades) * inner,
-    bin: (value) => Math.floor(along(value) * PER_DECADE), from: (place) => LOWEST * 10 ** (place / PER_DECADE),
+    width, height, count, lowest,
+    x: (value) => EDGE.left + (along(value) * PER_DECADE / count) * inner,
+    bin: (value) => Math.floor(along(value) * PER_DECADE),
+    from: (place) => lowest * 10 ** (place / PER_DECADE),
   };
 }
 
@@ -117,7 +114,7 @@ function stripes({ x, width, height }) {
   return from.flatMap((bound, place) => {
     if (bound === null) return [];
     const next = from.slice(place + 1).find((each) => each !== null);
-    const left = Math.max(x(bound), EDGE.left);
+    const left = x(bound);
     const right = Math.min(next === undefined ? width - EDGE.right : x(next), width - EDGE.right);
     if (right <= left) return [];
     const { role, shape, word } = look(state.about.bands, place);
@@ -135,19 +132,18 @@ function bars({ height }) {
   const most = Math.max(...bins.map((bin) => bin.accounts), 1);
   return bins.map((bin, place) => {
     const tall = (bin.accounts / most) * room;
-    const { role } = look(state.about.bands, bandOf(Math.sqrt(bin.from * bin.to) || bin.to / 2));
+    const { role } = look(state.about.bands, bandOf(Math.sqrt(bin.from * bin.to)));
     const size = { x: bin.x + 1, width: Math.max(bin.width - 2, 1), y: height - EDGE.bottom - tall, height: tall };
     return drawn("rect", { class: `bar ${role}`, rx: 2, ...size, ...(place === cursor ? { "fill-opacity": 1 } : {}) });
   });
 }
 
-function axis({ x, width, height, from, count }) {
-  const end = from(count);
-  const ticks = isPlain() ? [0, end / 2, end] : [0.01, 0.1, 1, 10, 100].filter((each) => each <= end);
+function axis({ x, width, height, from, count, lowest }) {
+  const ticks = Array.from({ length: Math.floor(count / PER_DECADE) + 1 }, (_, decade) => lowest * 10 ** decade);
   const text = (tick) => (isPlain() ? figure(tick) : `${figure(tick * 100)} %`);
   return [
     drawn("path", { class: "axis", d: `M${EDGE.left} ${height - EDGE.bottom}H${width - EDGE.right}` }),
-    ...ticks.map((tick) => {
+    ...ticks.filter((tick) => tick <= from(count)).map((tick) => {
       const anchor = x(tick) < 24 ? "start" : x(tick) > width - 24 ? "end" : "middle";
       return drawn("text", { x: x(tick), y: height - 6, "text-anchor": anchor }, text(tick));
     }),

@@ -32,8 +32,10 @@ export function tell(element, text) {
   if (before && settled && !calm.matches) element.animate([{ opacity: 0.5 }, { opacity: 1 }], { duration: 500 });
 }
 
+// With one decimal, as people read scores; raw ones can be large.
 export function one(number) {
-  return number === null || number === undefined ? "–" : number.toFixed(1);
+  if (number === null || number === undefined) return "–";
+  return Math.abs(number) < 1000 ? number.toFixed(1) : whole(number);
 }
 
 const grouped = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
@@ -67,7 +69,7 @@ export function span(seconds) {
 export function direction(points) {
   if (points === null || points === undefined) return { sign: "new", word: "new" };
   if (Math.abs(points) < 0.05) return { sign: "·", word: "unchanged" };
-  const far = Math.abs(points).toFixed(1);
+  const far = one(Math.abs(points));
   return points > 0 ? { sign: `↑ ${far}`, word: `up ${far}` } : { sign: `↓ ${far}`, word: `down ${far}` };
 }
 
