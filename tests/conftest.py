@@ -1,5 +1,6 @@
 """Fixtures for every test: real servers, a fresh name, and no network beyond this machine."""
 
+import logging
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from itertools import count
 from typing import NoReturn
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from scorer.embedded.broker import EmbeddedBroker
@@ -57,6 +59,18 @@ def _forbid_network(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_forbid_network)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A command that runs within a test sends all log lines to that test's stderr, which is closed soon after."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,6 +6,7 @@ Rule 2: its output goes to an unlinked file: it never blocks on a full pipe and 
 """
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import IO
 
 # becomes the server. Not a `preexec_fn`: that runs Python between fork and exec, unsafe once there are threads
@@ -26,6 +27,8 @@ if os.getppid() != int(sys.argv[1]):  # it died before the call above
 os.execv(sys.argv[2], sys.argv[2:])
 """
 _PROBE_SECONDS = 0.02
+_PORTS = range(12_000, 32_000)
+_TRIES = 100
 
 
 class ServerDidNotStart(RuntimeError):
@@ -33,11 +36,16 @@ class ServerDidNotStart(RuntimeError):
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago. Somebody else may take it: start again then."""
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that was free a moment ago. Somebody else may take it: start again then.
+
+    Not one of those that the system gives to outgoing connections, which come and go all the time.
+    """
+    for _ in range(_TRIES):
+        port = secrets.choice(_PORTS)
+        with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServerDidNotStart(f"none of {_TRIES} ports of 127.0.0.1 between {_PORTS[0]} and {_PORTS[-1]} is free")
 
 
 def _dying_with_parent(program: str, arguments: Sequence[str]) -> list[str]:

@@ -150,7 +150,7 @@ def test_a_certificate_that_is_none_is_bad_usage(folder: Path) -> None:
     told = run_all(ON_KAFKA, folder, settings)
     assert without_tracebacks(told) == dict.fromkeys(ON_KAFKA, 2)
     for outcome in told.values():
-        assert "the CA file events.jsonl can't be used" in outcome.stderr
+        assert "SCORER_KAFKA_CA_FILE=events.jsonl can't be used" in outcome.stderr
 
 
 # ---- where the output goes
