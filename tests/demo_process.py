@@ -74,14 +74,19 @@ class Demo:
     def interrupt(self, number: signal.Signals = signal.SIGINT, seconds: float = 60.0) -> int:
         """Ctrl-C or its like, and the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(seconds)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # the fault handler says where it hangs
+            self.process.wait(seconds)
+            raise AssertionError(f"it runs on after {seconds:g} s:\n{self.printed}\n{self.said}") from None
 
 
 @contextmanager
 def demo(folder: Path, *arguments: str) -> Iterator[Demo]:
     (folder / "tmp").mkdir()
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
-        env = commands.environment({"TMPDIR": str(folder / "tmp")})
+        env = commands.environment({"TMPDIR": str(folder / "tmp"), "PYTHONFAULTHANDLER": "1"})
         command = commands.command("demo", *arguments)
         with subprocess.Popen(command, cwd=folder, env=env, stdout=out, stderr=err) as process:
             try:

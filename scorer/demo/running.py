@@ -40,6 +40,7 @@ _SHOW_SECONDS = 0.5
 _LOOK_SECONDS = 0.5
 _COUNT_SECONDS = 2.0
 _NOTICE_SECONDS = 0.05
+_INSIST_SECONDS = 5.0
 
 
 class DemoFailed(Exception):
@@ -92,13 +93,24 @@ def run_demo(wanted: Wanted) -> None:
     interrupts = Interrupts()
     with interrupts.caught():
         try:
-            asyncio.run(_until_asked(interrupts, _Demo(subject, wanted)))
+            asyncio.run(until_asked(_Demo(subject, wanted).run(), interrupts.wait(), _INSIST_SECONDS))
         except (ServerDidNotStart, BrokerError, RedisError) as error:
             raise DemoFailed(str(error)) from error
 
 
-async def _until_asked(interrupts: Interrupts, demo: "_Demo") -> None:
-    await _first_of(demo.run(), interrupts.wait())
+async def until_asked(run: Coroutine[Any, Any, None], asked: Coroutine[Any, Any, None], insist_after: float) -> None:
+    """Until `run` ends, or `asked` does and `run` is cancelled: again every `insist_after` seconds until it has ended.
+
+    Once is not enough: a library below may lose a cancellation, or wait on its way out for a peer that says nothing.
+    """
+    running, waiting = asyncio.create_task(run), asyncio.create_task(asked)
+    await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    while not running.done():
+        running.cancel()
+        await asyncio.wait([running], timeout=insist_after)
+    if not running.cancelled():
+        running.result()
 
 
 async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
