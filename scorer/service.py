@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -295,12 +296,19 @@ _WRONG_SETTINGS = (BadConnection, NotAccepted, WrongTopic, RedisRefused)
 """Somebody must act, and a restart alone changes nothing: exit status 2. Else 1."""
 
 
+def _not_yet_reloaded(scoring: Path) -> None:
+    _log.warning(
+        "SIGHUP: a changed scoring file can't be taken up while running, not yet: restart", scoring=str(scoring)
+    )
+
+
 async def run_worker(settings: Settings, scoring: Scoring) -> None:
     """Run a worker until SIGTERM or SIGINT."""
     worker = Worker(settings, scoring)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
+    loop.add_signal_handler(signal.SIGHUP, _not_yet_reloaded, settings.scoring)
 
     def started(port: int) -> None:
         _log.info("health and metrics", address=f"http://{settings.http.host}:{port}")

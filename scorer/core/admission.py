@@ -87,7 +87,7 @@ class Gate:
         """The dead letter of a record of somebody else's partition; `home` is the id in its field `name`."""
         detail = (
             f"{name} {home[:100]!r} belongs into partition {partition_of(home, self._partitions)}: "
-            f"key the records by account id, or set SCORER_INPUT_KEY=other"
+            f"key the records by account id (SCORER_INPUT_KEY=other, which keys them anew, comes later: not yet)"
         )
         return Reject(index, Reason.WRONG_PARTITION, detail)
 

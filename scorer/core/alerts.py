@@ -19,7 +19,8 @@ Rule 9: an open alert on a change resolves with the next one: `recovered` if tha
     else `superseded`, and it is one.
 Rule 10: a silent score ends what is pending or waiting, and resolves an open alert whose row is clear (left its band).
 Rule 11: no score (nan, no band) changes nothing. Nor does time alone: a row that is due must be evaluated again.
-Rule 12: levels are judged, not steps. What wasn't evaluated (the worker was behind) is judged by its outcome.
+Rule 12: levels are judged, not steps. What wasn't evaluated (the worker was behind) is judged by its outcome; if a
+    silent score was among it, the outcome is silent too.
 Rule 13: the numbers of episodes never repeat for an entity and a rule's name, or ids would: a floor outlives rows that
     are freed and rules that change.
 """
@@ -41,7 +42,7 @@ from scorer.core.alert_columns import (
     no_alerts,
 )
 from scorer.core.alert_rules import Cause, Rule
-from scorer.core.alert_steps import CLEAR, OVER, Bound, Levels, change_step, crossing_step
+from scorer.core.alert_steps import CLEAR, OVER, UNKNOWN, Bound, Levels, change_step, crossing_step
 from scorer.core.events import Int64s
 from scorer.core.sparse_rows import Records, SparseRows
 from scorer.core.standing import NO_BAND
@@ -93,9 +94,16 @@ class RuleState:
         timed = (step.entries["flags"] & (PENDING | WAITING)) != 0
         after = np.where(timed, step.level | _TIMED, step.level).astype(np.uint8)
         moved = (after != side) | _differ(before, step.entries)
-        entries = step.entries[moved]
-        entries = entries[(entries["flags"] != 0) | (entries["episode"] != 0)]
+        entries = _filled(step.entries[moved])
         return Transitions(self._change(look.rows[moved], after[moved], entries), step.alerts)
+
+    def unlearn(self, look: Look) -> Transitions:
+        """What is silent in a pass that rules don't see: the next score that they see is the first one again."""
+        side = self._side[look.rows]
+        known = ((side & ~np.uint8(_TIMED)) != UNKNOWN) & self._bound.known(look.score, look.band)
+        rows = look.rows[known]
+        entries = _filled(self._entries.of(rows))
+        return Transitions(self._change(rows, side[known] & np.uint8(_TIMED), entries), no_alerts())
 
     def apply(self, change: RuleChange) -> None:
         self._side[change.rows] = change.side
@@ -170,6 +178,12 @@ class RuleState:
 
     def _change(self, rows: Int64s, side: Levels, entries: Records) -> RuleChange:
         return RuleChange(self.code, rows.astype(np.int32), side, entries)
+
+
+def _filled(entries: Records) -> Records:
+    """Those that hold something."""
+    filled: Records = entries[(entries["flags"] != 0) | (entries["episode"] != 0)]
+    return filled
 
 
 def _due_ms(entries: Records, rule: Rule) -> Int64s:

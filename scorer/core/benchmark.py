@@ -149,4 +149,4 @@ class Benchmarks:
                 return Basis(model.benchmark.initial, steepness=auto)
             else:
                 initial = model.benchmark.initial
-                return Basis(initial, found.version, found.model_version, found.population, auto)
+                return Basis(initial, found.version, found.model_version, found.population, auto, too_few=True)

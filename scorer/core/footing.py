@@ -16,7 +16,8 @@ from scorer.core.score import Floats
 class Basis:
     """What a model's scores of one kind and peer group rest on: the benchmark B in force, or None while there is none.
 
-    `steepness` is the benchmark's own where the model's is `auto`, else None.
+    `steepness` is the benchmark's own where the model's is `auto`, else None. `too_few`: the version is of a record
+    that says so, and B the file's `initial`.
     """
 
     benchmark: float | None
@@ -24,6 +25,12 @@ class Basis:
     model_version: int = 1
     population: int = 0
     steepness: float | None = None
+    too_few: bool = False
+
+    @property
+    def computed_version(self) -> int:
+        """The version of the benchmark; 0 where B is the file's `initial`: a computed one is yet to come."""
+        return 0 if self.too_few and self.benchmark is not None else self.version
 
 
 class Bases(Protocol):
@@ -54,14 +61,14 @@ class Footing:
     def __init__(self, groups: Sequence[Basis]) -> None:
         self.groups = tuple(groups)
         self._benchmark = np.array([np.nan if b.benchmark is None else b.benchmark for b in groups])
-        self._version = np.array([basis.version for basis in groups], np.int64)
+        self._version = np.array([basis.computed_version for basis in groups], np.int64)
         self._population = np.array([basis.population for basis in groups], np.int64)
         self._steepness = np.array([np.nan if b.steepness is None else b.steepness for b in groups])
         self.model_version = max(basis.model_version for basis in groups)
 
     @property
     def computed(self) -> bool:
-        """Whether a benchmark was ever computed: until then, a model that was changed keeps what readers have of it."""
+        """Whether anyone was ever counted: until then, a model that was changed keeps what readers have of it."""
         return self.groups[0].version > 0
 
     def moved_since(self, before: "Footing | None") -> bool:

@@ -150,13 +150,16 @@ class Judge:
         rules = self.watching[judgement]
         if not rules:
             return alerting
-        if self.paused:
-            self.overlooked = True
-            return alerting
         rows = change.rows.astype(np.int64)
         standing = self._state.models[judgement[0]].standing
         before = standing.score[rows], standing.raw[rows], standing.band[rows]
         look = Look(rows, change.score, change.raw, change.band, *before, silent)
+        if self.paused:
+            self.overlooked = True
+            for rule in rules if silent.any() else ():
+                if not (unlearned := rule.unlearn(look.take(silent))).is_nothing:
+                    self.note(rule, unlearned, ())
+            return alerting
         for rule in rules:
             found = rule.evaluate(look, self._state.now_ms)
             if not found.is_nothing:

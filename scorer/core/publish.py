@@ -22,8 +22,9 @@ def version(epoch: int, number: int) -> str:
 class ScoreBatch:
     """Changed scores of one model in one partition, as columns of length n; null is nan in float columns.
 
-    `kind` holds `core.model.Kind`; `as_of` and `computed_at` are epoch seconds; `population` and `min_population`
-    go with rows that are `warming_up`; a row in `freed` gets its last write, with a time to live.
+    `kind` holds `core.model.Kind`; `as_of` (nan: no event was ever counted) and `computed_at` are epoch seconds;
+    `population` and `min_population` go with rows that are `warming_up`; a row in `freed` gets its last write, with a
+    time to live.
     """
 
     partition: int

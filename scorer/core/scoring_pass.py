@@ -135,6 +135,11 @@ class ScoringPass:
         return not self.events_told or not self._ageing.done or bool(self._rejudging)
 
     @property
+    def waiting(self) -> bool:
+        """Whether a model that was changed has no benchmark yet: readers keep what they have of the one before."""
+        return any(self.judge.waits(judgement) for judgement in self.judge.footing)
+
+    @property
     def at_rest(self) -> bool:
         """Whether everyone's exact score was told, as of the last pass."""
         return not self.unfinished and not self._sweeping

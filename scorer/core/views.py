@@ -25,6 +25,7 @@ def score_batch(partition: int, judged: Judged, roster: Roster) -> ScoreBatch | 
     names: dict[int, str | None] = {code: band.name for code, band in enumerate(model.bands)}
     names |= {INACTIVE_CODE: INACTIVE_BAND, NO_BAND: None}
     states = {state.value: state.name.lower() for state in State}
+    last_ms = roster.last_ms[change.rows]
     return ScoreBatch(
         partition=partition,
         version="",
@@ -43,7 +44,7 @@ def score_batch(partition: int, judged: Judged, roster: Roster) -> ScoreBatch | 
         benchmark_version=change.basis,
         population=ground.population,
         min_population=model.benchmark.min_population,
-        as_of=roster.last_ms[change.rows] / 1000,
+        as_of=np.where(last_ms > 0, last_ms / 1000, np.nan),
         freed=np.zeros(n, np.bool_),
     )
 

@@ -10,9 +10,6 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scorer.core.decode import decode
 from scorer.core.events import Reject
 from scorer.core.journal.owner import Owner
@@ -20,6 +17,7 @@ from scorer.core.journal.steps import Steps
 from scorer.core.partition import PartitionState
 from scorer.stream.arrears import Arrears
 from scorer.stream.dead_letters import DeadLetter
+from scorer.stream.latencies import Latencies
 from scorer.stream.ports import Chunk, Flow
 from scorer.stream.publishing_budget import PublishingBudget, SweepPace
 from scorer.stream.rejection_log import RejectionLog
@@ -47,8 +45,6 @@ PASS_AT_BYTES = 200_000
 
 SLICE_RECORDS = 1_500
 """Records decoded and counted at once: what becomes of them fits into a core's own cache. 5,000 take a third more."""
-
-LATENCIES_KEPT = 100_000
 
 
 class OwnedPartition:
@@ -78,8 +74,7 @@ class OwnedPartition:
         self._budget = budget
         self._pace = SweepPace(budget, len(place.scoring.models))
         self._pausing = False
-        self._times: list[NDArray[np.int64]] = []
-        self._published: deque[tuple[str, list[NDArray[np.int64]]]] = deque()
+        self._latencies = Latencies()
 
     def _new_state(self) -> PartitionState:
         place = self._place
@@ -225,7 +220,7 @@ class OwnedPartition:
                 return
         self._place.clock.saw_event(state.event_ms)
         if len(chunk.timestamps_ms):
-            self._times.append(chunk.timestamps_ms)
+            self._latencies.counted(chunk.timestamps_ms)
             self._arrears.processed(int(chunk.timestamps_ms[-1]))
         if state.draft.size > FLUSH_AT_BYTES or self._just_caught_up():
             self._wanted.set()
@@ -283,9 +278,8 @@ class OwnedPartition:
     def written_to_redis(self, version: str) -> None:
         """Scores up to a version can be read now."""
         now_ms = self._place.clock.wall_ms()
-        while self._published and self._published[0][0] <= version:
-            for times in self._published.popleft()[1]:
-                self._place.metrics.event_to_score_seconds.observe((now_ms - times) / 1000)
+        for times_ms in self._latencies.readable(version):
+            self._place.metrics.event_to_score_seconds.observe((now_ms - times_ms) / 1000)
 
     async def _flush(self, *, score: bool) -> bool:
         """Score, journal, let out. False: the state was lost."""
@@ -297,6 +291,7 @@ class OwnedPartition:
             self._at_end = time.monotonic()
             self._arrears.at_end(self._at_end)
         began = time.perf_counter()
+        scored = self._latencies.take() if score else []
         if score:
             await self._score(state)
             # Not before: a benchmark made of scores that leave out the last events would be corrected at once, and
@@ -305,8 +300,13 @@ class OwnedPartition:
             self._place.metrics.stage_seconds.labels("score").observe(time.perf_counter() - began)
             began = time.perf_counter()
         through, redis_id = self._redis_mark(state)
-        times, self._times = (self._times, []) if score and state.passes.events_told else ([], self._times)
-        refill, self._refill = self._refill and not state.passes.unfinished, self._refill and state.passes.unfinished
+        if not state.passes.events_told:
+            for times_ms in scored:
+                self._latencies.counted(times_ms)
+            scored = []
+        # what readers keep of a model that waits for its benchmark isn't told again yet
+        to_tell = state.passes.unfinished or state.passes.waiting
+        refill, self._refill = self._refill and not to_tell, self._refill and to_tell
         trims = self._steps.trims
         flushed = await self._perform(self.owner.flush(redis_through=through, redis_id=redis_id))
         self._time_snapshot(began, self._steps.trims > trims)
@@ -317,8 +317,7 @@ class OwnedPartition:
         for model, moves in tally.moves.values():
             self._place.metrics.count_band_transitions(model, moves)
         if flushed:
-            if times and sum(map(len, times)) <= LATENCIES_KEPT:
-                self._published.append((self.owner.last_version, times))
+            self._latencies.published(self.owner.last_version, scored)
             if refill and not self._refill:  # else lost once more meanwhile
                 self._place.scores.refilled(self.partition)
         return flushed

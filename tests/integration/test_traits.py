@@ -50,6 +50,7 @@ def test_scores_rest_on_the_benchmarks_of_peer_groups_also_after_kill_9(site: De
     site.until_scored()
     documents = site.documents()
     assert {document["state"] for document in documents.values()} >= {"scored", "never_used"}
+    assert all((document["as_of"] is None) == (document["state"] == "never_used") for document in documents.values())
     assert any("plan=" in key for key in site.documents("benchmark"))
     site.produce(mixed(2, "second", 1500, 100))
     wait_until(lambda: site.documents() != documents, "some of it is scored")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,6 +215,14 @@ def test_records_in_the_wrong_partition_count_nowhere(site: Deployment) -> None:
     assert outcomes(worker)["dead_letter"] == 200
     assert worker.terminate() == 0
     assert "SCORER_INPUT_KEY=other" in worker.said()
+
+
+def test_a_signal_to_reload_is_answered_with_not_yet(site: Deployment) -> None:
+    worker = site.running()
+    worker.signal(signal.SIGHUP)
+    wait_until(lambda: "SIGHUP" in worker.said(), worker.said)
+    assert "not yet" in worker.said()
+    assert worker.terminate() == 0
 
 
 def test_an_emptied_redis_is_filled_again(site: Deployment, redis_server: RedisServer) -> None:

@@ -43,7 +43,7 @@ def test_a_group_has_its_own_benchmark_or_that_of_the_group_around_it() -> None:
 
 def test_with_no_benchmark_around_it_a_group_has_the_initial_and_the_population_of_everyone() -> None:
     found = known(benchmark(None, version=7, population=2), benchmark(None, peers=PRO, population=1))
-    assert found.bases(MODEL, Kind.USER, [PRO, EVERYONE]) == [Basis(5.0, 7, 1, 2)] * 2
+    assert found.bases(MODEL, Kind.USER, [PRO, EVERYONE]) == [Basis(5.0, 7, 1, 2, too_few=True)] * 2
     assert Benchmarks().bases(MODEL, Kind.USER, [PRO]) == [Basis(5.0)]
 
 
@@ -71,7 +71,10 @@ def test_auto_steepness_comes_with_the_benchmark_and_is_3_while_there_is_only_th
     assert Benchmarks().bases(auto, Kind.USER, [PRO]) == [Basis(5.0, steepness=3.0)]
     none, pro = (replace(each, model_hash=auto.hash) for each in (benchmark(None), benchmark(4.0, peers=PRO)))
     found = known(none, replace(pro, steepness=1.5))
-    assert found.bases(auto, Kind.USER, [PRO_EU, EVERYONE]) == [Basis(4.0, 1, 1, 9, 1.5), Basis(5.0, 1, 1, 9, 3.0)]
+    assert found.bases(auto, Kind.USER, [PRO_EU, EVERYONE]) == [
+        Basis(4.0, 1, 1, 9, 1.5),
+        Basis(5.0, 1, 1, 9, 3.0, too_few=True),
+    ]
 
 
 def test_the_newest_benchmark_stands_and_says_when_it_was_overwritten() -> None:
