@@ -31,6 +31,7 @@ from tests.oracle_input import (
     MAX_TRAITS,
     MICRO,
     UnusableRecordError,
+    as_native,
     counted,
     decimal_of,
     is_account_record,
@@ -117,7 +118,9 @@ class Oracle:
     def _count(
         self, event: Mapping[str, object] | bytes | None, record_ms: int, now_ms: int | None, partition: int | None
     ) -> str:
-        record = parsed(event)
+        record = as_native(parsed(event))
+        if record is None:
+            return "trait"
         if is_account_record(record):
             return self._tell(*told(record), now_ms, partition)
         said = counted(record)

@@ -7,7 +7,7 @@ error; times are cut to the millisecond; a time without a zone is an error, and 
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
@@ -21,6 +21,27 @@ MAX_RECORD_BYTES = 128 * 1024
 MAX_ID_BYTES = 512
 MAX_VALUE = 10**9
 MAX_TRAITS = 64
+OF_PEOPLE = frozenset(
+    {
+        "address",
+        "age",
+        "avatar",
+        "birthday",
+        "company",
+        "createdAt",
+        "description",
+        "email",
+        "firstName",
+        "gender",
+        "id",
+        "lastName",
+        "name",
+        "phone",
+        "title",
+        "username",
+        "website",
+    }
+)
 RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -87,6 +108,105 @@ def parsed(event: Mapping[str, object] | bytes | None) -> Mapping[str, object]:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
+
+
+def as_native(record: Mapping[str, object]) -> Mapping[str, object] | None:
+    """A record of any format as a native one; None for one that is only counted."""
+    if is_account_record(record) or all(record.get(field) is not None for field in ("event", "user_id", "ts")):
+        return record
+    if "specversion" in record:
+        return _cloud_event(record)
+    if "distinct_id" in record:
+        return _posthog(record)
+    if record.keys() & {"event_name", "derived_tstamp", "collector_tstamp"}:
+        return _snowplow(record)
+    calls = ("track", "page", "screen", "identify", "group", "alias")
+    if record.keys() & {"userId", "anonymousId", "messageId", "batch"}:
+        return _segment(record)
+    return _segment(record) if record.get("type") in calls and "user_id" not in record else record
+
+
+def _cloud_event(record: Mapping[str, object]) -> Mapping[str, object]:
+    if record["specversion"] != "1.0":
+        raise UnusableRecordError("unknown_format")
+    source, own = record.get("source"), record.get("id")
+    return {
+        "event": record.get("type"),
+        "user_id": record.get("subject"),
+        "account_id": record.get("account"),
+        "event_id": f"{source} {own}" if source and own else None,
+        "ts": record.get("time"),
+        "value": _part(record, "data", "value"),
+    }
+
+
+def _posthog(record: Mapping[str, object]) -> Mapping[str, object] | None:
+    if record.get("event") == "$groupidentify":
+        if _part(record, "properties", "$group_type") != "company":
+            return None
+        traits = _part(record, "properties", "$group_set")
+        return _account_record(_part(record, "properties", "$group_key"), traits)
+    groups = _part(record, "properties", "$groups") or record.get("$groups")
+    account = groups.get("company") if isinstance(groups, dict) else None
+    told = {"event": record.get("event"), "user_id": record["distinct_id"], "ts": record.get("timestamp")}
+    return {**told, "account_id": account or None, "event_id": record.get("uuid") or None}
+
+
+def _snowplow(record: Mapping[str, object]) -> Mapping[str, object]:
+    entities = [v for k, v in record.items() if re.fullmatch(r"contexts_.+_account_[0-9]+", k) and v]
+    entity = entities[0][0] if entities and isinstance(entities[0], list) else {}
+    ts = record.get("derived_tstamp")
+    if isinstance(ts, str) and re.fullmatch(r"[0-9-]{10}[T ][0-9:]{8}(\.[0-9]+)?", ts):
+        ts += "Z"
+    told = {"event": record.get("event_name"), "user_id": record.get("user_id"), "ts": ts}
+    account = entity.get("account_id") or entity.get("id") or None
+    return {**told, "account_id": account, "event_id": record.get("event_id") or None}
+
+
+def _segment(record: Mapping[str, object]) -> Mapping[str, object] | None:
+    call = record.get("type")
+    if "batch" in record or call not in ("track", "page", "screen", "identify", "group", "alias"):
+        raise UnusableRecordError("unknown_format")
+    account = _part(record, "context", "groupId") or record.get("groupId") or None
+    if call == "group":
+        return _account_record(record.get("groupId") or None, record.get("traits"))
+    if call == "alias" or (call == "identify" and account is None):
+        return None
+    if call == "identify":
+        return _account_record(account, record.get("traits"), left_out=OF_PEOPLE)
+    name, ts = record.get("name") or _part(record, "properties", "name") or None, record.get("timestamp")
+    times = [record.get(field) for field in ("receivedAt", "sentAt", "originalTimestamp")]
+    if None not in times:
+        received, sent, original = (_ts_ms(each) for each in times)
+        ts = received - (sent - original)
+    view = f"Viewed {name} {str(call).capitalize()}" if name else f"Loaded a {str(call).capitalize()}"
+    return {
+        "event": record.get("event") if call == "track" else view,
+        "user_id": record.get("userId") or record.get("anonymousId") or None,
+        "account_id": account,
+        "event_id": record.get("messageId") or None,
+        "ts": ts,
+        "value": _part(record, "properties", "value"),
+    }
+
+
+def _account_record(account: object, traits: object, left_out: Container[str] = ()) -> Mapping[str, object]:
+    usable = {}
+    for name, value in (traits if isinstance(traits, dict) else {}).items():
+        try:
+            _trait_name(name), _trait(value)
+        except UnusableRecordError:
+            continue
+        if name not in left_out:
+            usable[name] = value
+    return {"type": "account", "account_id": account, "traits": usable}
+
+
+def _part(record: Mapping[str, object], *path: str) -> object:
+    found: object = record
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
 
 
 def counted(record: Mapping[str, object]) -> Event:

@@ -19,6 +19,8 @@ def take_in(
     """
     told, rejects = TraitNews(), []
     for record in records:
+        if record.account_id is None:
+            continue
         row = roster.row_of.get((record.account_id, None), -1)
         if row < 0 and gate.judge((record.account_id, None), at_home=False) is Verdict.WRONG_PARTITION:
             rejects.append(gate.wrong_partition(record.index, "account_id", record.account_id))

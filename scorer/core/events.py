@@ -66,10 +66,10 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class AccountTraits:
-    """What a record says of an account; `index` is its place in its chunk."""
+    """What a record says of an account; `index` is its place in its chunk. None: it says nothing of any."""
 
     index: int
-    account_id: str
+    account_id: str | None
     traits: TraitChanges
 
 

@@ -21,7 +21,7 @@ _INDENT = 21
 _WAYS_OUT = {
     Reason.EMPTY: "the producer writes records without a value: it should write none",
     Reason.NOT_JSON: "the producer writes something else than JSON or msgpack into the input topic",
-    Reason.UNKNOWN_FORMAT: "the producer should write the native format: event, user_id, ts",
+    Reason.UNKNOWN_FORMAT: "the producer should write native, Segment, CloudEvents 1.0, PostHog or Snowplow records",
     Reason.IN_FUTURE: "the producer's clock, or its unit of time, is wrong; once that time has come, replay it",
     Reason.TOO_LARGE: "the producer should send less with an event: what isn't a field of ours is not used",
     Reason.WRONG_PARTITION: (

@@ -11,10 +11,13 @@ _REQUIRED: Final = ("account_id", "traits")
 
 
 class CheckedTraits(NamedTuple):
-    """A usable account record."""
+    """A usable account record. Of None where it tells of no account: counted, and otherwise left alone."""
 
-    account_id: str
+    account_id: str | None
     traits: TraitChanges
+
+
+NO_ACCOUNT: Final = CheckedTraits(None, {})
 
 
 def is_account_record(fields: Mapping[Any, Any]) -> bool:
@@ -22,14 +25,14 @@ def is_account_record(fields: Mapping[Any, Any]) -> bool:
     return fields.get("event") is None and fields.get("type") == "account"
 
 
-def checked_traits(fields: Mapping[Any, Any]) -> CheckedTraits:
+def checked_traits(fields: Mapping[Any, Any], account_name: str = "account_id") -> CheckedTraits:
     """The traits that an account record names. Raises FaultFound."""
     missing = next((name for name in _REQUIRED if fields.get(name) is None), None)
     if missing is not None:
         found = "null" if missing in fields else "missing"
         detail = f"{missing} is {found}; {' and '.join(_REQUIRED)} are required of an account record"
         raise FaultFound(Reason.MISSING_FIELD, detail)
-    account_id, traits = checked_id("account_id", fields["account_id"]), fields["traits"]
+    account_id, traits = checked_id(account_name, fields["account_id"]), fields["traits"]
     if not isinstance(traits, dict):
         raise refused(Reason.BAD_TYPE, "traits", traits, "an object of names and values")
     if len(traits) > MAX_TRAITS:

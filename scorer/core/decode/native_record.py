@@ -21,7 +21,7 @@ from msgspec.msgpack import Decoder as MsgpackDecoder
 from scorer.core.decode import timestamps, values
 from scorer.core.decode.account_record import CheckedTraits, checked_traits, is_account_record
 from scorer.core.decode.faults import Fault, FaultFound, checked_id, refused, shown
-from scorer.core.decode.foreign import foreign_format
+from scorer.core.decode.foreign import foreign_reader
 from scorer.core.events import MAX_RECORD_BYTES, MICRO, Reason
 
 NonEmpty = Annotated[str, Meta(min_length=1)]
@@ -65,6 +65,7 @@ SHALLOW_BYTES: Final = 512
 """A readable record up to this length is less than MAX_DEPTH deep, whatever it holds."""
 
 _REQUIRED: Final = ("event", "user_id", "ts")
+_OWN_NAMES: Final = {name: name for name in ("event", "user_id", "account_id", "event_id", "ts", "value")}
 _MAX_INT_DIGITS: Final = 400
 _WHITE_SPACE: Final = b" \t\r\n"
 _NO_MSGPACK_CONTAINER: Final = bytes(code for code in range(256) if not (0x80 <= code <= 0x9F or 0xDC <= code <= 0xDF))
@@ -74,7 +75,13 @@ def read_record(value: bytes | None) -> CheckedRecord | CheckedTraits | Fault:
     """One record of any bytes, to an event, an account's traits, or the reason why it is neither."""
     try:
         fields = _fields(value)
-        return checked_traits(fields) if is_account_record(fields) else _checked(fields)
+        if is_account_record(fields):
+            return checked_traits(fields)
+        reader = foreign_reader(fields) if any(fields.get(name) is None for name in _REQUIRED) else None
+        if reader is None:
+            return _checked(fields, _OWN_NAMES)
+        told = reader(fields)
+        return told if isinstance(told, CheckedTraits) else _checked(told.fields, told.names)
     except FaultFound as found:
         return found.fault
 
@@ -136,42 +143,41 @@ def _too_deep() -> FaultFound:
     return FaultFound(Reason.NOT_JSON, f"the record is nested more than {MAX_DEPTH} levels deep")
 
 
-def _checked(fields: Mapping[Any, Any]) -> CheckedRecord:
+def _checked(fields: Mapping[str, Any], names: Mapping[str, str]) -> CheckedRecord:
     missing = next((name for name in _REQUIRED if fields.get(name) is None), None)
     if missing is not None:
-        raise _missing(fields, missing)
+        raise _missing(fields, missing, names)
     account_id, event_id, amount = (fields.get(name) for name in ("account_id", "event_id", "value"))
     return CheckedRecord(
-        event=checked_id("event", fields["event"]),
-        user_id=checked_id("user_id", fields["user_id"]),
-        account_id=None if account_id is None else checked_id("account_id", account_id),
-        event_id="" if event_id is None else checked_id("event_id", event_id),
-        ts_ms=_ts_ms(fields["ts"]),
-        value=MICRO if amount is None else _micro(amount),
+        event=checked_id(names["event"], fields["event"]),
+        user_id=checked_id(names["user_id"], fields["user_id"]),
+        account_id=None if account_id is None else checked_id(names["account_id"], account_id),
+        event_id="" if event_id is None else checked_id(names["event_id"], event_id),
+        ts_ms=_ts_ms(names["ts"], fields["ts"]),
+        value=MICRO if amount is None else _micro(names["value"], amount),
     )
 
 
-def _missing(fields: Mapping[Any, Any], name: str) -> FaultFound:
-    foreign = foreign_format(fields)
-    if foreign is not None:
-        return FaultFound(Reason.UNKNOWN_FORMAT, f"{foreign} can't be read: not yet")
-    found = "null" if name in fields else "missing"
-    return FaultFound(Reason.MISSING_FIELD, f"{name} is {found}; {', '.join(_REQUIRED)} are required")
+def _missing(fields: Mapping[str, Any], name: str, names: Mapping[str, str]) -> FaultFound:
+    # What a format has under two names is missing under both: only a native null is told apart.
+    found = "null" if name in fields and names is _OWN_NAMES else "missing"
+    required = ", ".join(names[each] for each in _REQUIRED)
+    return FaultFound(Reason.MISSING_FIELD, f"{names[name]} is {found}; {required} are required")
 
 
-def _ts_ms(ts: Any) -> int:
+def _ts_ms(name: str, ts: Any) -> int:
     if isinstance(ts, bool) or not isinstance(ts, str | int | float):
-        raise refused(Reason.BAD_TYPE, "ts", ts, timestamps.ALLOWED)
+        raise refused(Reason.BAD_TYPE, name, ts, timestamps.ALLOWED)
     ts_ms = timestamps.epoch_ms(ts)
     if ts_ms == timestamps.INVALID:
-        raise refused(Reason.BAD_TIMESTAMP, "ts", ts, timestamps.ALLOWED)
+        raise refused(Reason.BAD_TIMESTAMP, name, ts, timestamps.ALLOWED)
     return ts_ms
 
 
-def _micro(amount: Any) -> int:
+def _micro(name: str, amount: Any) -> int:
     if isinstance(amount, bool) or not isinstance(amount, int | float):
-        raise refused(Reason.BAD_TYPE, "value", amount, values.ALLOWED)
+        raise refused(Reason.BAD_TYPE, name, amount, values.ALLOWED)
     micro = values.micro(amount)
     if micro == values.INVALID:
-        raise refused(Reason.BAD_VALUE, "value", amount, values.ALLOWED)
+        raise refused(Reason.BAD_VALUE, name, amount, values.ALLOWED)
     return micro

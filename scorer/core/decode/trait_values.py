@@ -26,6 +26,11 @@ def is_trait_name(text: str) -> bool:
     return text != "" and _BARRED.search(text) is None and len(text.encode()) <= MAX_TRAIT_NAME_BYTES
 
 
+def is_trait(name: Any, value: Any) -> bool:
+    """Whether a name and a value, of any kind, may be a trait."""
+    return isinstance(name, str) and is_trait_name(name) and not isinstance(canonical(value), Reason)
+
+
 def canonical(value: Any) -> str | Reason | None:
     """A trait's value as text, None for null, or the reason why it is no value.
 

@@ -246,3 +246,9 @@ def test_users_are_judged_anew_when_their_peer_group_may_have_changed() -> None:
     }
     pro = [("acme", None), ("acme", "u"), ("acme", "v")]
     assert named == dict.fromkeys(named, "all") | dict.fromkeys(pro, "plan=pro")
+
+
+def test_a_record_that_tells_of_no_account_makes_nobody_known() -> None:
+    columns, rejects = decode([b'{"type":"identify","userId":"ann","traits":{"plan":"pro"}}'])
+    assert not rejects
+    assert [(record.account_id, record.traits) for record in columns.traits] == [(None, {})]

@@ -403,25 +403,6 @@ def test_a_record_may_be_nested_deep_and_wide() -> None:
     assert len(usable(as_json(x="[" * 10_000))) == 1
 
 
-@pytest.mark.parametrize(
-    ("record", "named"),
-    [
-        ({"type": "track", "event": "x", "userId": "u", "timestamp": "2026-01-02T03:04:05Z"}, "Segment"),
-        ({"type": "page", "anonymousId": "u"}, "Segment"),
-        ({"type": "identify", "traits": {}}, "Segment"),
-        ({"specversion": "1.0", "id": "1", "source": "/s", "type": "track", "subject": "u"}, "CloudEvents"),
-        ({"event": "$pageview", "distinct_id": "u", "timestamp": "2026-01-02T03:04:05Z"}, "PostHog"),
-        ({"event_name": "click", "user_id": "u", "derived_tstamp": "2026-01-02 03:04:05"}, "Snowplow"),
-    ],
-)
-@pytest.mark.parametrize("encode", [lambda fields: json.dumps(fields).encode(), msgpack.packb])
-def test_the_other_formats_are_named_and_not_read_yet(record: dict[str, Any], named: str, encode: Any) -> None:
-    reject = refused(encode(record))
-    assert reject.reason == Reason.UNKNOWN_FORMAT
-    assert named in reject.detail
-    assert "not yet" in reject.detail
-
-
 def test_a_native_record_stays_native_whatever_else_it_holds() -> None:
     assert len(usable(as_json(type="track", messageId="m", specversion="1.0", distinct_id="d"))) == 1
 

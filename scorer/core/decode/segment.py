@@ -1,0 +1,137 @@
+"""Segment's calls: https://segment.com/docs/connections/spec/ (INTERFACES 4).
+
+Rule 1: `track` is an event of its `event`. `page` and `screen` have none: they are called what Segment's own
+  libraries call them as events, "Viewed Home Page", "Loaded a Page" without a name, and likewise for a screen.
+Rule 2: `group` tells the traits of its account. `identify` tells a person's: where it names an account, those that
+  Segment doesn't reserve for people are the account's. Traits that can't be one (objects, lists, long texts) are
+  left out: Segment's own `address` is an object.
+Rule 3: `alias`, and `identify` without an account, are counted and otherwise left alone.
+Rule 4: the time is `timestamp`, unless the three times are there by which the client's clock is corrected.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from scorer.core.decode import timestamps
+from scorer.core.decode.account_record import NO_ACCOUNT, CheckedTraits, checked_traits
+from scorer.core.decode.faults import FaultFound, refused
+from scorer.core.decode.told import Told, first_of, within
+from scorer.core.decode.trait_values import is_trait
+from scorer.core.events import Reason
+
+EVENTS: Final = frozenset(["track", "page", "screen"])
+CALLS: Final = EVENTS | {"identify", "group", "alias"}
+
+_NAMES: Final = {
+    "event": "event",
+    "user_id": "userId or anonymousId",
+    "account_id": "groupId",
+    "event_id": "messageId",
+    "ts": "timestamp",
+    "value": "properties.value",
+}
+_OF_PEOPLE: Final = frozenset(
+    {
+        "address",
+        "age",
+        "avatar",
+        "birthday",
+        "company",
+        "createdAt",
+        "description",
+        "email",
+        "firstName",
+        "gender",
+        "id",
+        "lastName",
+        "name",
+        "phone",
+        "title",
+        "username",
+        "website",
+    }
+)
+"""Traits that Segment reserves for a person: as an account's, members would overwrite each other's."""
+
+
+def told(fields: Mapping[Any, Any]) -> Told | CheckedTraits:
+    """An event, or an account's traits, of one call. Raises FaultFound."""
+    if "batch" in fields:
+        raise FaultFound(Reason.UNKNOWN_FORMAT, "a Segment batch can't be read: not yet; write each call by itself")
+    call = fields.get("type")
+    if call in ("identify", "group"):
+        return _traits(fields, call)
+    if call == "alias":
+        return NO_ACCOUNT
+    if not isinstance(call, str) or call not in EVENTS:
+        raise refused(Reason.UNKNOWN_FORMAT, "a Segment record's type", call, ", ".join(sorted(CALLS)))
+    event = {
+        "event": fields.get("event") if call == "track" else _view(fields, call),
+        "user_id": first_of(fields.get("userId"), fields.get("anonymousId")),
+        "account_id": _account(fields),
+        "event_id": first_of(fields.get("messageId")),
+        "ts": _time(fields),
+        "value": within(fields, "properties", "value"),
+    }
+    return Told(event, _NAMES)
+
+
+def corrected_ms(received_ms: int, sent_ms: int, original_ms: int) -> int:
+    """A client's time by the server's clock (SCORING 1): what passed between event and sending is true on any clock.
+
+    >>> corrected_ms(31_909, 31_581, 31_577)
+    31905
+    """
+    return received_ms - (sent_ms - original_ms)
+
+
+def _time(fields: Mapping[Any, Any]) -> Any:
+    names = ("receivedAt", "sentAt", "originalTimestamp")
+    if any(fields.get(name) is None for name in names):
+        return fields.get("timestamp")
+    received_ms, sent_ms, original_ms = (_instant(name, fields[name]) for name in names)
+    ts_ms = corrected_ms(received_ms, sent_ms, original_ms)
+    if not timestamps.SECONDS_BELOW <= ts_ms < timestamps.END_MS:
+        raise refused(Reason.BAD_TIMESTAMP, "the corrected time", ts_ms, timestamps.ALLOWED)
+    return ts_ms
+
+
+def _instant(name: str, text: Any) -> int:
+    if not isinstance(text, str):
+        raise refused(Reason.BAD_TYPE, name, text, timestamps.ALLOWED)
+    in_ms = timestamps.epoch_ms(text)
+    if in_ms == timestamps.INVALID:
+        raise refused(Reason.BAD_TIMESTAMP, name, text, timestamps.ALLOWED)
+    return in_ms
+
+
+def _account(fields: Mapping[Any, Any]) -> Any:
+    return first_of(within(fields, "context", "groupId"), fields.get("groupId"))
+
+
+def _view(fields: Mapping[Any, Any], call: str) -> str:
+    name = first_of(fields.get("name"), within(fields, "properties", "name"))
+    if name is None:
+        return f"Loaded a {call.capitalize()}"
+    if not isinstance(name, str):
+        raise refused(Reason.BAD_TYPE, "name", name, "a string")
+    return f"Viewed {name} {call.capitalize()}"
+
+
+def _traits(fields: Mapping[Any, Any], call: Any) -> CheckedTraits:
+    of_group = call == "group"
+    account = first_of(fields.get("groupId")) if of_group else _account(fields)
+    if account is None:
+        if not of_group:
+            return NO_ACCOUNT
+        raise FaultFound(Reason.MISSING_FIELD, "groupId is missing; it is required of a Segment group call")
+    traits = fields.get("traits")
+    if traits is None:
+        traits = {}
+    if isinstance(traits, dict):
+        traits = {
+            name: value
+            for name, value in traits.items()
+            if is_trait(name, value) and (of_group or name not in _OF_PEOPLE)
+        }
+    return checked_traits({"account_id": account, "traits": traits}, account_name="groupId")
