@@ -289,9 +289,11 @@ def test_moves_between_bands_alerts_and_traits_are_counted(
         assert shown == {("lost", "fired"): 9, ("lost", "resolved"): 9, ("never", "fired"): 0, ("never", "resolved"): 0}
         assert sum(labelled(figures, "scorer_band_transitions_total").values()) == 18
         assert labelled(figures, "scorer_events_total")["trait",] == len(traits)
-        wait_until(
-            lambda: benchmarks_shown(worker.metrics()) == benchmarks_in_redis(site),
-            lambda: f"{benchmarks_shown(worker.metrics())} {benchmarks_in_redis(site)}",
-        )
-        assert {peers for _, _, peers in benchmarks_in_redis(site)} == {"all", "plan=p0", "plan=p1"}
+
+        def exchanged() -> bool:
+            in_redis = benchmarks_in_redis(site)
+            all_groups = {peers for _, _, peers in in_redis} == {"all", "plan=p0", "plan=p1"}
+            return all_groups and benchmarks_shown(worker.metrics()) == in_redis
+
+        wait_until(exchanged, lambda: f"{benchmarks_shown(worker.metrics())} {benchmarks_in_redis(site)}")
         assert worker.terminate() == 0
