@@ -150,7 +150,7 @@ class RuleState:
 
     def columns(self) -> RuleChange:
         """All of it but the floor, as a change (for a snapshot). Later changes don't reach it."""
-        rows = np.flatnonzero(self._side)
+        rows = np.union1d(np.flatnonzero(self._side), self._entries.rows)  # an unlearned side is none
         return self._change(rows, self._side[rows], self._entries.records.copy())
 
     def highest_episode(self) -> int:
