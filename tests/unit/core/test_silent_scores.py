@@ -79,3 +79,15 @@ def test_what_moved_loudly_while_rules_were_paused_fires_once_when_they_go_on() 
     assert states(partition, Basis(4.0, 1)) == []
     assert states(partition, Basis(40.0, 2), paused=True) == []
     assert states(partition, Basis(40.0, 2)) == ["fired"]
+
+
+def test_an_open_alert_whose_side_was_unlearned_is_in_a_snapshot() -> None:
+    partition = watched()
+    states(partition, Basis(4.0, 1))
+    assert states(partition, Basis(40.0, 2)) == ["fired"]
+    states(partition, Basis(40.0, 0), paused=True)
+    states(partition, Basis(4.0, 3), paused=True)
+    (rule,) = partition.state.rules.states.values()
+    (part,) = rule.columns().parts(1)
+    assert part.side.tolist() == [0]
+    assert len(part.entries) == 1
