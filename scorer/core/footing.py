@@ -67,7 +67,7 @@ class Footing:
         self.model_version = max(basis.model_version for basis in groups)
 
     @property
-    def computed(self) -> bool:
+    def counted(self) -> bool:
         """Whether anyone was ever counted: until then, a model that was changed keeps what readers have of it."""
         return self.groups[0].version > 0
 

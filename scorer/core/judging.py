@@ -72,7 +72,7 @@ class Judge:
 
     def waits(self, judgement: Judgement) -> bool:
         """Whether readers keep what they have of a model that was changed: it has no benchmark yet."""
-        return self._state.models[judgement[0]].replaces and not self.footing[judgement].computed
+        return self._state.models[judgement[0]].replaces and not self.footing[judgement].counted
 
     def due(self) -> Int64s:
         """Rows whose bands or alerts time alone may change now."""

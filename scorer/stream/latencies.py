@@ -32,10 +32,16 @@ class Latencies:
         self._bound()
 
     def take(self) -> list[Int64s]:
-        """Those that a pass which begins now will score: for `published`, or `counted` again."""
+        """Those that a pass which begins now will score: for `published`, or to be `put_back`."""
         taken, self._counted = self._counted, []
         self._kept -= sum(map(len, taken))
         return taken
+
+    def put_back(self, taken: list[Int64s]) -> None:
+        """The pass was left before their scores were told: the next one tells them."""
+        self._counted = taken + self._counted
+        self._kept += sum(map(len, taken))
+        self._bound()
 
     def published(self, version: str, taken: list[Int64s]) -> None:
         """Their scores leave as this version."""

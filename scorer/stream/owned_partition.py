@@ -301,8 +301,7 @@ class OwnedPartition:
             began = time.perf_counter()
         through, redis_id = self._redis_mark(state)
         if not state.passes.events_told:
-            for times_ms in scored:
-                self._latencies.counted(times_ms)
+            self._latencies.put_back(scored)
             scored = []
         # what readers keep of a model that waits for its benchmark isn't told again yet
         to_tell = state.passes.unfinished or state.passes.waiting

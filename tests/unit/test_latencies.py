@@ -24,8 +24,7 @@ def test_times_become_readable_with_the_version_that_their_scores_left_with() ->
 def test_times_of_a_pass_that_told_no_events_are_the_next_ones() -> None:
     latencies = Latencies()
     latencies.counted(np.array([1]))
-    for times in latencies.take():
-        latencies.counted(times)
+    latencies.put_back(latencies.take())
     latencies.published("1", latencies.take())
     assert readable(latencies, "1") == [1]
 
