@@ -72,6 +72,7 @@ class Report:
             "seconds": self.seconds,
             "compared": found.compared,
             "unknown_steepness": found.unknown,
+            "unknown_peers": found.groupless,
             "not_verifiable_before": {model: _time(at) for model, at in found.not_before.items()},
             "differences": [each.as_json() for each in found.differences],
             "hints": self.hints,
@@ -180,6 +181,8 @@ def _sentences(report: Report) -> Iterator[str]:
         yield f"{model} is not verifiable before {_time(at)}: the input no longer holds its whole window"
     for model, count in found.unknown.items():
         yield f"{model}: {count} scores rest on a benchmark replaced before: only their raws were compared"
+    for model, count in found.groupless.items():
+        yield f"{model}: of {count} entities the input no longer tells the peer group: not whose benchmark they rest on"
     drawn = f" (--seed {report.seed} draws the same again)" if report.seed is not None else ""
     scores = sum(found.compared.values())
     differing = len({(each.entity, each.model) for each in found.differences})

@@ -3,13 +3,15 @@
 Rule 1: a version is acknowledged when the last place (redis_backlog) of its last batch is written and the accounts
         among it are ranked. What was noted of alerts is written before `written` is called.
 Rule 2: after a loss nothing is acknowledged until the owner has said that everything was submitted again.
+Rule 3: of a partition's versions that end at the same place only the last is kept: all become whole at once. So there
+        are no more marks than places, however long Redis is away.
 """
 
 from collections import deque
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Mark:
     """Reached with the place `at`. Without a version: the end of a partition's refill."""
 
@@ -24,10 +26,15 @@ class Ledger:
     def __init__(self) -> None:
         self._open: dict[int, dict[str, int]] = {}
         self._unwritten: deque[_Mark] = deque()
+        self._last: dict[int, _Mark] = {}  # of the unwritten ones, by partition
         self._unranked: deque[_Mark] = deque()
         self._acknowledged: dict[int, str] = {}
         self.lost: set[int] = set()
         """Partitions that Redis lost and that aren't refilled."""
+
+    def __len__(self) -> int:
+        """Marks that wait for Redis."""
+        return len(self._unwritten) + len(self._unranked)
 
     def acknowledged(self, partition: int) -> str:
         return "" if partition in self.lost else self._acknowledged.get(partition, "")
@@ -53,13 +60,21 @@ class Ledger:
 
     def mark(self, at: int, partition: int, version: str | None) -> None:
         """Everything of this batch (or refill) has a place, the last one being `at`."""
-        self._unwritten.append(_Mark(at, partition, version))
+        last = self._last.get(partition)
+        if version is not None and last is not None and last.version is not None and last.at == at:
+            self._is_whole(partition, last.version)
+            last.version = version
+        else:
+            self._last[partition] = mark = _Mark(at, partition, version)
+            self._unwritten.append(mark)
 
     def written(self, through: int) -> list[tuple[int, str]]:
         """Moves the marks up to a place; returns (partition, version) of the versions that this made whole."""
         whole = []
         while self._unwritten and self._unwritten[0].at <= through:
             mark = self._unwritten.popleft()
+            if self._last[mark.partition] is mark:
+                del self._last[mark.partition]
             if mark.version is None:
                 self._unranked.append(mark)
             elif self._is_whole(mark.partition, mark.version):
@@ -89,5 +104,6 @@ class Ledger:
 
     def _drop_marks(self, partition: int) -> None:
         self._open.pop(partition, None)
+        self._last.pop(partition, None)
         self._unwritten = deque(mark for mark in self._unwritten if mark.partition != partition)
         self._unranked = deque(mark for mark in self._unranked if mark.partition != partition)

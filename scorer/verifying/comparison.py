@@ -1,12 +1,12 @@
 """A recount against what Redis says of an entity in a model."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from scorer.core.model import INACTIVE_BAND, Model, Shape
-from scorer.verifying.documents import Document
+from scorer.verifying.documents import EVERYONE, Document
 from scorer.verifying.in_force import InForce
 from scorer.verifying.recount import Cells, Raw, curve_score, possible_bands, raw_score
 from scorer.verifying.sample import Entity, Tally
@@ -40,13 +40,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a comparison rests on: a model, what is in force of it, and the bucket that `now` is in."""
+    """What a comparison rests on: a model, what is in force of it, and the bucket that `now` is in.
+
+    `groups`: the entity's peer groups, the narrowest first; None where the input no longer tells them.
+    """
 
     model: Model
     benchmarks: InForce
     bucket: int
     bucket_seconds: int
     retention: int
+    groups: Sequence[str] | None = (EVERYONE,)
 
 
 def differences(entity: Entity, tally: Tally, document: Document | None, basis: Basis) -> list[Difference]:
@@ -78,7 +82,8 @@ def _differences(entity: Entity, cells: Cells, document: Document | None, basis:
     settles = _may_settle(entity, cells, document, basis)
     for field, value in expected.items():
         if not _same(document.get(field), value, raw.rounding):
-            yield Difference(entity, model.name, field, document.get(field), value, settles)
+            moves = field == "benchmark" and _is_another_groups(document, basis)
+            yield Difference(entity, model.name, field, document.get(field), value, settles or moves)
 
 
 def _expected(raw: Raw, document: Document, basis: Basis) -> dict[str, Any]:
@@ -112,12 +117,16 @@ def _expected_band(raw: Raw, document: Document, model: Model) -> dict[str, Any]
 
 
 def _expected_benchmark(document: Document, basis: Basis) -> dict[str, Any]:
-    """Where there is one peer group only, its version names one value."""
-    in_force = basis.benchmarks.everyones
-    if basis.model.benchmark.peers or in_force is None:
+    """The value that the version has in the entity's own group; of a version that nobody has seen there, the newest."""
+    in_force, version = basis.benchmarks, document["benchmark_version"]
+    group = None if basis.groups is None else in_force.ruling(basis.groups)
+    if group is None:
         return {}
-    same = document["benchmark_version"] == in_force["version"]
-    return {"benchmark": in_force["raw"]} if same else {}
+    of_version = in_force.raw_of(group, version)
+    if of_version is not None:
+        return {"benchmark": of_version}
+    # one that was gone before we came can't be told from another group's, unless we saw whose it is
+    return {"benchmark": in_force.newest_raw(group)} if in_force.named_by(document) is not None else {}
 
 
 def _steepness(document: Document, basis: Basis) -> float | None:
@@ -138,6 +147,12 @@ def _may_settle(entity: Entity, cells: Cells, document: Document, basis: Basis) 
         return False
     raw = raw_score(basis.model, entity.kind, cells, then)
     return _same(document["raw"], raw.value, raw.rounding)
+
+
+def _is_another_groups(document: Document, basis: Basis) -> bool:
+    """Whether it rests on the benchmark of a group that the entity was in, or had to do with, a moment ago."""
+    group = None if basis.groups is None else basis.benchmarks.ruling(basis.groups)
+    return group is not None and basis.benchmarks.raw_of(group, document["benchmark_version"]) is None
 
 
 def _same(found: Any, expected: Any, rounding: float) -> bool:

@@ -61,6 +61,21 @@ class Documents:
         keys = [score_key(self._namespace, model, each.kind, each.id) for each in entities]
         return dict(zip(entities, self._get(keys), strict=True))
 
+    def ranked(self, model: str, accounts: Sequence[Entity]) -> dict[Entity, float | None]:
+        """By account the score that the model's ranking has it at, None where it isn't in it."""
+        found: list[float | None] = []
+        with named_errors(self._url):
+            for start in range(0, len(accounts), _KEYS_AT_ONCE):
+                ids = [each.id for each in accounts[start : start + _KEYS_AT_ONCE]]
+                found += self._redis.zmscore(f"{self._namespace}:rank:{model}:{Kind.ACCOUNT.label}", ids)
+        return dict(zip(accounts, found, strict=True))
+
+    def ending(self, model: str, entities: Iterable[Entity]) -> set[Entity]:
+        """Whose score has a time to live."""
+        with named_errors(self._url):
+            keys = {each: score_key(self._namespace, model, each.kind, each.id) for each in entities}
+            return {each for each, key in keys.items() if self._redis.pttl(key) >= 0}
+
     def benchmarks(self, wanted: Collection[BenchmarkKey]) -> dict[BenchmarkKey, Document]:
         """Of those that are there."""
         keys = [f"{self._namespace}:benchmark:{each.model}:{each.kind.label}:{each.peers}" for each in wanted]

@@ -18,6 +18,7 @@ from scorer.core.decode import decode
 from scorer.core.events import EventColumns
 from scorer.core.model import Scoring
 from scorer.verifying.sample import Entity, Sample, Tally
+from scorer.verifying.traits import TraitsRead
 
 HOUR_MS = 3_600_000
 """How far ahead of its record's broker timestamp an event may be."""
@@ -86,6 +87,7 @@ class Recount:
         self._sample = sample
         self._members: dict[tuple[str | None, str], _Member] = {}
         self._ids: dict[int, IdsRead] = {}
+        self.traits = TraitsRead()
         self.records = 0
 
     def take(
@@ -94,6 +96,9 @@ class Recount:
         """Some records of a partition, in order. A timestamp below 0 is none; `worker_ms` is the worker's clock."""
         columns, _ = decode(values)
         self.records += len(values)
+        for told in columns.traits:
+            if told.account_id is not None and self._partition_of(told.account_id) == partition:
+                self.traits.take(told.account_id, told.traits)
         first: dict[int, int] = {}
         sampled: list[_Sampled] = []
         for at, (index, account, user, event, event_id, ts_ms, micros) in enumerate(_rows(columns)):
@@ -117,6 +122,9 @@ class Recount:
         """What was read so far is the past: every document must hold all of it."""
         for tally in self._sample.tallies.values():
             tally.settle()
+
+    def _partition_of(self, account: str) -> int:
+        return home_partition(Entity(account, None), self._partitions)
 
     def _meet(self, account: str | None, user: str) -> _Member:
         entities = [Entity(account, user)] + ([Entity(account, None)] if account is not None else [])

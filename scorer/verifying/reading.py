@@ -38,6 +38,8 @@ class Reading:
     now: Now
     on_progress: ReadOn
     reach: dict[int, Reach] = field(default_factory=dict)
+    complete: set[int] = field(default_factory=set)
+    """Partitions of which everything that a worker ever took is read."""
     _positions: dict[int, int] = field(default_factory=dict)
 
     async def begin(self, partitions: Collection[int], since_ms: int) -> None:
@@ -53,6 +55,8 @@ class Reading:
             first_young = young[partition]
             self.reach[partition] = reach
             self._positions[partition] = max(reach.begin, end if first_young is None else first_young)
+            if reach.complete and self._positions[partition] == reach.begin:
+                self.complete.add(partition)
 
     async def on(self, *, settling: bool = False) -> None:
         """Read to the end of now. `settling`: the documents to come must hold all of it."""

@@ -8,12 +8,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from scorer.core.model import Kind, Model, Scoring
 from scorer.verifying.comparison import UNKNOWN_STEEPNESS, Basis, Difference, differences
 from scorer.verifying.documents import Document, Documents
 from scorer.verifying.in_force import Benchmarks
 from scorer.verifying.input import home_partition
+from scorer.verifying.ranking import ranking_differences
 from scorer.verifying.reach import Reach, read_since_ms
 from scorer.verifying.reading import Reading
 from scorer.verifying.sample import Chosen, Entity, Sample
@@ -32,14 +34,15 @@ Pair = tuple[str, Entity]
 class Verification:
     """What was compared, and what came of it.
 
-    By model: `compared` entities, of these the `unknown` whose score rests on a benchmark whose steepness is gone, and
-    `not_before`: when it can be verified (epoch ms), where the input no longer holds its window. `notes`: what a
-    reader should know.
+    By model: `compared` entities, of these the `unknown` whose score rests on a benchmark whose steepness is gone, the
+    `groupless` whose peer group the input no longer tells, and `not_before`: when it can be verified (epoch ms), where
+    the input no longer holds its window. `notes`: what a reader should know.
     """
 
     entities: int = 0
     compared: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
+    groupless: dict[str, int] = field(default_factory=dict)
     not_before: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -58,6 +61,10 @@ class Verifier:
     reading: Reading
     benchmarks: Benchmarks
     on_phase: Callable[[str], None]
+
+    @cached_property
+    def _models(self) -> dict[str, Model]:
+        return {model.name: model for model in self.scoring.models}
 
     async def run(self) -> Verification:
         found = Verification()
@@ -79,6 +86,13 @@ class Verifier:
                 found.unknown[differing[0].model] = found.unknown.get(differing[0].model, 0) + 1
             else:
                 found.differences += differing
+        for name, entity in pairs:
+            if self._groups(self._models[name], entity) is None:
+                found.groupless[name] = found.groupless.get(name, 0) + 1
+        self.on_phase("comparing the rankings")
+        for name in found.compared:
+            accounts = [entity for model, entity in pairs if model == name and entity.kind is Kind.ACCOUNT]
+            found.differences += await ranking_differences(self.documents, name, accounts)
         return found
 
     # ---- who
@@ -152,13 +166,20 @@ class Verifier:
         return found
 
     def _differing(self, pairs: list[Pair], documents: dict[Pair, Document | None]) -> dict[Pair, list[Difference]]:
-        models: dict[str, Model] = {model.name: model for model in self.scoring.models}
         bucket = self.reading.now.now_ms() // (self.scoring.bucket_seconds * 1000)
         differing = {}
         for name, entity in pairs:
             in_force = self.benchmarks.of(name, entity.kind)
-            basis = Basis(models[name], in_force, bucket, self.scoring.bucket_seconds, self.scoring.retention)
+            model, scoring = self._models[name], self.scoring
+            groups = self._groups(model, entity)
+            basis = Basis(model, in_force, bucket, scoring.bucket_seconds, scoring.retention, groups)
             found = differences(entity, self.sample.tallies[entity], documents[name, entity], basis)
             if found:
                 differing[name, entity] = found
         return differing
+
+    def _groups(self, model: Model, entity: Entity) -> list[str] | None:
+        """The entity's peer groups in a model, the narrowest first; None where the input no longer tells them."""
+        home = home_partition(entity, self.reading.reader.partitions)
+        traits = self.reading.recount.traits
+        return traits.groups(entity, model.benchmark.peers, complete=home in self.reading.complete)

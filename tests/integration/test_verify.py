@@ -255,6 +255,20 @@ models:
 """
 
 
+LINEAR_PEERS = """
+version: 1
+bucket: 1d
+events: {opened: {}, created: {}, shared: {}, ticket: {}}
+segments: [plan]
+models:
+  use:
+    weights: {opened: 1, created: 8, shared: 2.5}
+    benchmark: {peers: [plan], min_population: 3}
+    curve: {shape: linear}
+    bands: {any: 0}
+"""
+
+
 def test_peer_groups_with_an_automatic_steepness_and_a_margin(
     kafka: KafkaServer, redis_server: RedisServer, namespace: str, tmp_path: Path
 ) -> None:
@@ -278,7 +292,47 @@ def test_peer_groups_with_an_automatic_steepness_and_a_margin(
         user = scored(site, "use", "user")[0]
         spoil(site, "use", "user", user, score=50.5)
         done = report(verify(site, "--json", "--sample", "1000"))
-        assert {(each["id"], each["field"]) for each in done["differences"]} >= {(user, "score")}
+        assert {(each["id"], each["field"]) for each in done["differences"]} == {(user, "score")}
+
+
+def test_a_score_that_rests_on_another_peer_groups_benchmark_is_found(
+    kafka: KafkaServer, redis_server: RedisServer, namespace: str, tmp_path: Path
+) -> None:
+    with deployment(kafka.bootstrap, redis_server.url, namespace, tmp_path, scoring_text=LINEAR_PEERS) as site:
+        made = events(15, 900, accounts=12)
+        accounts = sorted({json.loads(record.value).get("account_id", "") for record in made} - {""})
+        plans = [
+            Record(name, json.dumps({"type": "account", "account_id": name, "traits": {"plan": plan}}).encode())
+            for name, plan in zip(accounts, ["pro", "free"] * len(accounts), strict=False)
+        ]
+        asyncio.run(site.append([*plans, *made], remembered=False))
+        site.running()
+        wait_until(lambda: len(site.documents("benchmark")) == 6, lambda: str(site.documents("benchmark")))
+        found = report(verify(site, "--json", "--sample", "1000"))
+        assert (found["differences"], found["unknown_peers"], found["notes"]) == ([], {}, [])
+        user = scored(site, "use", "user")[0]
+        everyones = site.documents("benchmark:use:user:all")[f"{site.namespace}:benchmark:use:user:all"]
+        raw = site.documents("score:use:user")[f"{site.namespace}:score:use:user:{user}"]["raw"]
+        score = 1 + 99 * min(raw / everyones["raw"], 1)
+        spoil(
+            site, "use", "user", user, benchmark=everyones["raw"], benchmark_version=everyones["version"], score=score
+        )
+        done = report(verify(site, "--json", "--account", user.split("/")[0]))
+        assert [(each["id"], each["field"]) for each in done["differences"]] == [(user, "benchmark")]
+
+
+def test_a_ranking_that_is_not_what_the_scores_say_is_named(site: Deployment) -> None:
+    site.produce(events(4, 900))
+    site.running()
+    site.until_right()
+    moved, left = scored(site, "counts", "account")[:2]
+    ranking = f"{site.namespace}:rank:counts:account"
+    wait_until(lambda: site.store.zscore(ranking, left) is not None, "a ranking")
+    site.store.zadd(ranking, {moved: -7.5})
+    site.store.zrem(ranking, left)
+    done = report(verify(site, "--json", "--sample", "1000"))
+    told = {each["id"]: (each["model"], each["field"], each["in_redis"]) for each in done["differences"]}
+    assert told == {moved: ("counts", "ranking", -7.5), left: ("counts", "ranking", None)}
 
 
 def test_a_scoring_file_that_is_not_the_workers_is_bad_usage(site: Deployment) -> None:

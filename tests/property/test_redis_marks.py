@@ -144,6 +144,20 @@ def test_an_acknowledged_version_stands_in_redis_and_in_the_end_all_is_acknowled
         assert world.ledger.acknowledged(partition) >= max(versions, default="")
 
 
+def test_while_redis_is_away_marks_grow_with_the_entities_and_not_with_time() -> None:
+    world = World()
+    everyone = set(range(ENTITIES))
+    for _ in range(500):
+        world.submit(0, [everyone, everyone], 0)
+        world.submit(1, [], 0)
+        world.render(100)
+    assert len(world.ledger) <= 4 and world.ledger.acknowledged(0) == ""
+    world.drain()
+    assert world.ledger.acknowledged(0) == version(1, world.number - 1)
+    assert world.ledger.acknowledged(1) == version(1, world.number)
+    assert len(world.ledger) == 0
+
+
 @given(steps, st.integers(0, 60))
 def test_after_a_loss_nothing_is_acknowledged_until_the_refill_is_written(
     plan: list[tuple[object, ...]], lost_at: int

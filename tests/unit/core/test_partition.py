@@ -613,6 +613,25 @@ def test_missed_midnights_close_with_the_first_pass() -> None:
     assert len(list(partition.state.history[Kind.USER].of(0, 0))) == 8
 
 
+def test_closes_of_accounts_are_kept_400_days_and_of_users_8() -> None:
+    """By default, and not a day longer; after a restart likewise."""
+    partition = Partition(scoring(replace(PLAIN, window=1_000), history=HistoryDays()))
+    partition.apply(event("u"))
+
+    def days(kind: Kind, name: str | None, state: PartitionState) -> list[int]:
+        row = state.roster.row_of["acme", name]
+        return [day - TODAY for day, score, _ in state.history[kind].of(0, row) if score == 1.0]
+
+    passing(partition, *range(401))
+    for state in (partition.state, partition.restored()):
+        assert days(Kind.ACCOUNT, None, state) == list(range(400))
+        assert days(Kind.USER, "u", state) == list(range(392, 400))
+    passing(partition, 401)
+    for state in (partition.state, partition.restored()):
+        assert days(Kind.ACCOUNT, None, state) == list(range(1, 401))
+        assert days(Kind.USER, "u", state) == list(range(393, 401))
+
+
 def test_a_row_waits_with_being_freed_until_no_active_close_is_kept() -> None:
     partition = Partition(scoring(PLAIN, history=KEPT))
     partition.apply(event("u"))

@@ -51,6 +51,26 @@ def fields(
     return {each.field: (each.in_redis, each.recounted) for each in found}
 
 
+PRO, EUROPE = "plan=pro", "plan=pro,region=eu"
+IN_EUROPE = (EUROPE, PRO, "all")
+
+
+def told_of_groups(
+    document: dict[str, Any], groups: tuple[str, ...] | None, **benchmarks: dict[str, Any]
+) -> dict[str, tuple[Any, Any, bool]]:
+    """What differs if these are in force: of `everyone`, of `pro`, of `europe`."""
+    in_force = InForce()
+    for name, peers in (("everyone", "all"), ("pro", PRO), ("europe", EUROPE)):
+        if name in benchmarks:
+            in_force.saw(peers, benchmarks[name])
+    found = differences(ANN, tally(), document, Basis(MODEL, in_force, TODAY, DAY, 30, groups))
+    return {each.field: (each.in_redis, each.recounted, each.may_settle) for each in found}
+
+
+def resting_on(raw: float, version: int) -> dict[str, Any]:
+    return {**DOCUMENT, "benchmark": raw, "benchmark_version": version, "score": scored(37.0, raw), "band": None}
+
+
 def may_settle(document: dict[str, Any], held: Tally) -> set[bool]:
     in_force = InForce()
     in_force.saw("all", BENCHMARK)
@@ -121,6 +141,37 @@ def test_a_score_of_an_earlier_bucket_may_still_be_on_its_way() -> None:
     assert may_settle(yesterday, before) == {True}
     assert may_settle({**yesterday, "raw": 36.0}, before) == {False}
     assert may_settle(DOCUMENT, held) == {False}
+
+
+def test_a_score_rests_on_the_benchmark_of_the_narrowest_peer_group_that_has_one() -> None:
+    few = {"raw": None, "version": 21, "population": 3}
+    other = {"raw": 95.0, "version": 18, "population": 30}
+    right = {**resting_on(208.2, 17), "band": "low"}
+    wrong = {**resting_on(95.0, 18), "band": "healthy"}
+    assert told_of_groups(right, IN_EUROPE, everyone=other, pro=BENCHMARK) == {}
+    assert told_of_groups(right, IN_EUROPE, everyone=other, pro=BENCHMARK, europe=few) == {}
+    assert told_of_groups(right, ("all",), everyone=BENCHMARK, pro=other) == {}
+    # it may have been in the other group a moment ago
+    assert told_of_groups(wrong, IN_EUROPE, everyone=other, pro=BENCHMARK) == {"benchmark": (95.0, 208.2, True)}
+    assert told_of_groups(wrong, IN_EUROPE, everyone=BENCHMARK, europe=BENCHMARK, pro=other) == {
+        "benchmark": (95.0, 208.2, True)
+    }
+    assert told_of_groups(wrong, ("all",), everyone=BENCHMARK, pro=other) == {"benchmark": (95.0, 208.2, True)}
+
+
+def test_a_version_names_one_value_in_each_peer_group() -> None:
+    spoiled = {**resting_on(95.0, 17), "band": "healthy"}
+    assert told_of_groups(spoiled, IN_EUROPE, europe=BENCHMARK, everyone=BENCHMARK) == {
+        "benchmark": (95.0, 208.2, False)
+    }
+
+
+def test_of_a_version_that_was_gone_and_of_an_unknown_group_nothing_is_said() -> None:
+    older = {**resting_on(95.0, 12), "band": "healthy"}
+    assert told_of_groups(older, IN_EUROPE, everyone=BENCHMARK, pro=BENCHMARK) == {}
+    wrong = {**resting_on(95.0, 18), "band": "healthy"}
+    everyone = {"raw": 95.0, "version": 18, "population": 30}
+    assert told_of_groups(wrong, None, everyone=everyone, pro=BENCHMARK) == {}
 
 
 def test_an_automatic_steepness_is_its_benchmarks() -> None:
