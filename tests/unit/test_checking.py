@@ -60,6 +60,7 @@ def test_a_report_is_json_for_programs(path: Path) -> None:
     assert good["weights"]["b"]["m"] == {"weight": 2.0, "cap_user": None, "cap_account": None}
     bad = json.loads(json.dumps(checked(path, "version: 2").as_json()))
     assert (bad["ok"], bad["bucket_seconds"], bad["models"], bad["weights"]) == (False, None, [], {})
+    assert (good["timezone"], bad["timezone"]) == ("UTC", None)
     assert bad["errors"][0]["path"] == "version"
 
 
