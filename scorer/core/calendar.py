@@ -96,7 +96,7 @@ def _days_of(timezone: str) -> _Days:
     begins = np.arange(_DAYS + 1) * 86_400 - offsets
     for day in np.flatnonzero(offsets[1:] > offsets[:-1]).tolist():  # clocks are set forward, perhaps over its midnight
         begins[day] = _first_second(_midnight(day), zone)
-    begins = np.maximum.accumulate(begins) * 1000
+    begins *= 1000
     begins[0] = min(int(begins[0]), 0)
     return _Days(begins, tuple(begins.tolist()))
 

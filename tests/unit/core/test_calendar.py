@@ -1,6 +1,9 @@
 """Buckets and days against what a clock on the wall shows, minute by minute."""
 
+import struct
 from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -147,6 +150,19 @@ def test_in_utc_buckets_are_fixed_spans(bucket_seconds: int) -> None:
     assert [buckets.first_from(at * width + ms) for ms in (-1, 0, 1)] == [at, at, at + 1]
     assert buckets.buckets_a_day * width == DAY_MS
     assert buckets.day_of(20_000 * DAY_MS - 1) == 19_999
+
+
+def test_a_midnight_in_the_middle_of_skipped_hours_is_put_off_to_their_end() -> None:
+    """As in Toronto in 1919; since 1970 no zone had it. Clocks are set from 23:30 to 0:30, and back from 0:30."""
+    head = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
+    standard = struct.pack(">lbb", -5 * 3600, 0, 0) + b"XXX\0"
+    rule = b"\nXXX5YYY4,M3.2.0/23:30,M11.1.0/0:30\n"
+    with patch("scorer.core.calendar.ZoneInfo", lambda key: ZoneInfo.from_file(BytesIO((head + standard) * 2 + rule))):
+        days = Calendar(86_400, "Made/Up")
+    begins = [days.begin_ms(number(day)) for day in ("2024-03-10", "2024-03-11", "2024-03-12")]
+    assert [begin - number("2024-03-10") * DAY_MS for begin in begins] == [5 * HOUR_MS, 28.5 * HOUR_MS, 52 * HOUR_MS]
+    begins = [days.begin_ms(number(day)) for day in ("2024-11-02", "2024-11-03", "2024-11-04")]
+    assert [begin - number("2024-11-02") * DAY_MS for begin in begins] == [4 * HOUR_MS, 28 * HOUR_MS, 53 * HOUR_MS]
 
 
 def test_only_days_have_a_time_zone() -> None:
