@@ -47,6 +47,8 @@ def _print_models(scoring: Scoring, out: Console) -> None:
             escape(_bands(model)),
         )
     out.print(table)
+    if scoring.timezone != "UTC":
+        out.print(f"Days begin at midnight in {scoring.timezone}.\n", highlight=False)
 
 
 def _print_rules(scoring: Scoring, out: Console) -> None:

@@ -48,6 +48,7 @@ class CheckReport:
             "errors": [asdict(problem) for problem in self.errors],
             "warnings": [asdict(problem) for problem in self.warnings],
             "bucket_seconds": self.scoring.bucket_seconds if self.scoring else None,
+            "timezone": self.scoring.timezone if self.scoring else None,
             "models": [model.name for model in self.scoring.models] if self.scoring else [],
             "alerts": [rule.name for rule in self.scoring.alerts] if self.scoring else [],
             "weights": {

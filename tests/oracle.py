@@ -27,6 +27,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from scorer.core.model import Band, Curve, Kind, Model, Scoring, Shape
+from tests.oracle_calendar import bucket_of
 from tests.oracle_input import (
     MAX_TRAITS,
     MICRO,
@@ -82,7 +83,6 @@ class Oracle:
     def __init__(self, scoring: Scoring, *, partitions: int | None = None) -> None:
         self.scoring = scoring
         self.partitions = partitions
-        self.bucket_ms = scoring.bucket_seconds * 1000
         self.outcomes: dict[str, int] = defaultdict(int)
         self.largest_ts_ms: int | None = None
         """Of the counted events."""
@@ -128,7 +128,7 @@ class Oracle:
         clocks = [ms for ms in (record_ms if record_ms >= 0 else None, now_ms) if ms is not None]
         if clocks and said.ts_ms > min(clocks) + HOUR_MS:
             raise UnusableRecordError("in_future")
-        bucket = said.ts_ms // self.bucket_ms
+        bucket = self._bucket(said.ts_ms)
         if now_ms is not None and bucket < self._oldest(now_ms):
             return "late"
         if any(fnmatchcase(said.user, pattern) for pattern in self.scoring.exclude_users):
@@ -178,7 +178,10 @@ class Oracle:
 
     def _oldest(self, now_ms: int) -> int:
         """The oldest bucket within the retention."""
-        return now_ms // self.bucket_ms - self.scoring.retention + 1
+        return self._bucket(now_ms) - self.scoring.retention + 1
+
+    def _bucket(self, ms: int) -> int:
+        return bucket_of(ms, self.scoring.bucket_seconds * 1000, self.scoring.timezone)
 
     def counts(self, now_ms: int | None = None) -> dict[Entity, dict[Cell, int]]:
         """Counts of every entity by (bucket, event type), in units of 1e-6; with `now_ms`, within the retention only.
@@ -253,7 +256,7 @@ class Oracle:
         self, model: Model, kind: Kind, counts: Mapping[Entity, Mapping[Cell, int]], now_ms: int
     ) -> dict[str, float | None]:
         """Raw of every entity of the kind; None without an event in the window that the model weighs."""
-        current = now_ms // self.bucket_ms
+        current = self._bucket(now_ms)
         present = (entity for entity in self._present(counts) if entity[0] is kind)
         return {entity[1]: raw_score(model, kind, counts.get(entity, {}), current) for entity in present}
 

@@ -11,6 +11,8 @@ from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from scorer.core.calendar import Calendar
+
 if TYPE_CHECKING:
     from scorer.core.alert_rules import Rule
 
@@ -123,7 +125,8 @@ class Scoring:
     """A scoring file: the width of a bucket, the types that count, who is left out, the models, the alerts' rules, and
     how much history is kept.
 
-    `segments`: traits that KPIs and peer groups may be split by; `history`: how much of it is kept.
+    `segments`: traits that KPIs and peer groups may be split by; `history`: how much of it is kept; `timezone`: of
+    days, other than UTC only where a bucket is a day.
     """
 
     bucket_seconds: int
@@ -133,6 +136,12 @@ class Scoring:
     alerts: tuple["Rule", ...] = ()
     segments: tuple[str, ...] = ()
     history: HistoryDays = HistoryDays()
+    timezone: str = "UTC"
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """Which bucket and which day an instant lies in."""
+        return Calendar(self.bucket_seconds, self.timezone)
 
     @cached_property
     def retention(self) -> int:

@@ -171,7 +171,7 @@ class ScoringPass:
         step whether moves within a band can, however large. `rules_paused`: nobody is alerted.
         """
         self.judge.paused, self.judge.moves_wait = rules_paused, moves_wait
-        self._begin(now_ms // (self._state.scoring.bucket_seconds * 1000), bases, patient=patient)
+        self._begin(self._state.scoring.calendar.bucket_of(now_ms), bases, patient=patient)
         everything = sweep_rows is None
         self.events_told = False
         for rows in self._slices(np.flatnonzero(self._state.dirty[: len(self._state.roster)])):

@@ -122,12 +122,12 @@ class Verifier:
     def _pairs(self, found: Verification) -> list[Pair]:
         """Who is compared in which model: where the input holds the model's whole window."""
         pairs: list[Pair] = []
-        bucket_ms, now_ms = self.scoring.bucket_seconds * 1000, self.reading.now.now_ms()
+        calendar, now_ms = self.scoring.calendar, self.reading.now.now_ms()
         for model in self.scoring.models:
             for entity in self.sample.tallies:
                 if entity.kind not in model.kinds:
                     continue
-                since = self._reach_of(entity).verifiable_from_ms(model, bucket_ms)
+                since = self._reach_of(entity).verifiable_from_ms(model, calendar)
                 if since is None or now_ms >= since:
                     pairs.append((model.name, entity))
                 else:
@@ -166,13 +166,14 @@ class Verifier:
         return found
 
     def _differing(self, pairs: list[Pair], documents: dict[Pair, Document | None]) -> dict[Pair, list[Difference]]:
-        bucket = self.reading.now.now_ms() // (self.scoring.bucket_seconds * 1000)
+        calendar = self.scoring.calendar
+        bucket = calendar.bucket_of(self.reading.now.now_ms())
         differing = {}
         for name, entity in pairs:
             in_force = self.benchmarks.of(name, entity.kind)
             model, scoring = self._models[name], self.scoring
             groups = self._groups(model, entity)
-            basis = Basis(model, in_force, bucket, scoring.bucket_seconds, scoring.retention, groups)
+            basis = Basis(model, in_force, bucket, calendar, scoring.retention, groups)
             found = differences(entity, self.sample.tallies[entity], documents[name, entity], basis)
             if found:
                 differing[name, entity] = found

@@ -1,10 +1,13 @@
 """`scorer check`: errors and warnings as a report, and what each event weighs."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from scorer.check_report import print_report
 from scorer.checking import CheckReport, EventWeights, check
 from scorer.core.model import Weight
 
@@ -60,7 +63,15 @@ def test_a_report_is_json_for_programs(path: Path) -> None:
     assert good["weights"]["b"]["m"] == {"weight": 2.0, "cap_user": None, "cap_account": None}
     bad = json.loads(json.dumps(checked(path, "version: 2").as_json()))
     assert (bad["ok"], bad["bucket_seconds"], bad["models"], bad["weights"]) == (False, None, [], {})
+    assert (good["timezone"], bad["timezone"]) == ("UTC", None)
     assert bad["errors"][0]["path"] == "version"
+
+
+def test_whose_days_are_counted_is_said(path: Path) -> None:
+    for zone, said in (("UTC", False), ("Europe/Berlin", True)):
+        out = StringIO()
+        print_report(checked(path, f"{PLAIN}timezone: {zone}"), Console(file=out, width=200), Console(file=out))
+        assert (f"Days begin at midnight in {zone}." in out.getvalue()) is said
 
 
 def test_a_file_with_nothing_odd_has_no_warnings(path: Path) -> None:
