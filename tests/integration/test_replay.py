@@ -295,7 +295,8 @@ def test_a_bad_line_is_named_with_its_number_and_left_out(place: Place) -> None:
     assert "2 events written" in told.stdout and "4 lines left out" in told.stdout
     assert [value for _, _, value in place.records()] == [good, good]
     summary = json.loads(place.replay(str(file), "--json").stdout)
-    assert (summary["sent"], summary["skipped"], summary["error"]) == (2, 4, None)
+    assert (summary["sent"], summary["skipped"]) == (2, 4)
+    assert summary["error"] == "4 lines left out: no usable events"
     assert summary["bad"][0] == {"line": 3, "reason": "missing_field", "detail": summary["bad"][0]["detail"]}
 
 
@@ -450,7 +451,8 @@ def test_a_replay_that_was_killed_goes_on_behind_what_was_acknowledged(place: Pl
     told = place.replay("events.jsonl", "--resume", "--json")
     assert told.status == 0, told.stderr
     found = json.loads(told.stdout)
-    assert (found["sent"], found["resumed_behind_line"]) == (len(lines), kept["line"])
+    assert (found["sent"], found["resumed_behind_line"]) == (len(lines) - kept["line"], kept["line"])
+    assert (found["sent_in_all"], found["skipped_in_all"]) == (len(lines), 0)
     values = [value for *_, value in place.records()]
     assert set(values) == set(lines)
     assert len(values) == written + len(lines) - kept["line"]
@@ -473,7 +475,34 @@ def test_a_table_goes_on_in_the_middle_with_its_header(place: Place) -> None:
     told = place.replay("events.csv", "--resume", "--json")
     found = json.loads(told.stdout)
     assert found["error"] is None and found["resumed_behind_line"] > 1
-    assert found["sent"] + found["skipped"] == len(rows)
+    assert found["sent_in_all"] + found["skipped_in_all"] == len(rows)
+    assert 0 < found["sent"] < len(rows)
+
+
+def test_a_resumed_replay_tells_its_own_part_and_all_of_it(place: Place) -> None:
+    place.make_topic()
+    lines = [*lines_for(place, 3), b"oops", b'{"event":"a","user_id":"last","ts":1671235200}']
+    file = place.folder / "events.jsonl"
+
+    def stopped_behind_line_2() -> None:
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            target = Target(place.bootstrap, place.topic, "jsonl", {})
+            end = Position(sum(len(line) + 1 for line in lines[:2]), 2)
+            ProgressFile(str(file), descriptor, target).save(Progress(end, 1, 1))
+        finally:
+            os.close(descriptor)
+
+    file.write_bytes(b"\n".join(lines))
+    stopped_behind_line_2()
+    told = place.replay("events.jsonl", "--resume")
+    assert told.status == 1
+    assert told.stdout.startswith(f"2 events written to {place.topic} in ")
+    assert told.stdout.endswith("1 line left out, resumed behind line 2; in all 3 events, 2 lines left out\n")
+    stopped_behind_line_2()
+    found = json.loads(place.replay("events.jsonl", "--resume", "--json").stdout)
+    assert (found["sent"], found["skipped"], found["sent_in_all"], found["skipped_in_all"]) == (2, 1, 3, 2)
+    assert found["error"] == "2 lines left out: no usable events"
 
 
 def test_ctrl_c_says_how_to_go_on(place: Place) -> None:
