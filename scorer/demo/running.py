@@ -29,6 +29,7 @@ from scorer.embedded.child import ServerDidNotStart
 from scorer.embedded.live_traffic import LiveTraffic
 from scorer.embedded.page.server import Broadcast, PageServer
 from scorer.embedded.traffic import Day, History
+from scorer.quantities import numbered
 from scorer.stream.broker_errors import BrokerError
 from scorer.stream.input_writer import InputWriter, open_input
 
@@ -113,6 +114,10 @@ async def until_asked(run: Coroutine[Any, Any, None], asked: Coroutine[Any, Any,
         running.result()
 
 
+def _pace(events_per_second: float) -> str:
+    return f"{events_per_second:g} made-up {numbered(events_per_second, 'event', 'events')} a second"
+
+
 async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
     """Until one of them ends, or fails; the others are cancelled, and have ended then."""
     tasks = [asyncio.create_task(way) for way in ways]
@@ -171,7 +176,7 @@ class _Demo:
             await servers.stop_worker()
             await servers.start_worker(self._subject.file, LIVE)
             await reading.look()
-            self._board.at_stage(Stage.LIVE, f"Live: {self._wanted.events_per_second:g} made-up events a second")
+            self._board.at_stage(Stage.LIVE, f"Live: {_pace(self._wanted.events_per_second)}")
             traffic = LiveTraffic(self._subject.company, self._subject.habits, DAYS)
             await _first_of(
                 send_live(traffic, writer, self._board, self._wanted.events_per_second),

@@ -95,9 +95,20 @@ def test_a_pattern_that_excludes_everyone_is_warned_of(path: Path) -> None:
     ]
 
 
-def test_weights_that_make_every_score_0_are_warned_of(path: Path) -> None:
-    (warning,) = warned(path, "margin: 1", weights="{a: -1, b: 0}")
-    assert "every raw score will be 0" in warning
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("margin: 1", "nobody is ever active, no benchmark will ever be found, and nobody will ever have a score"),
+        (
+            "benchmark: {initial: 5}",
+            "nobody is ever active, no benchmark will ever be found, and every score will be 1",
+        ),
+        ("curve: {shape: none}, bands: {few: 0, many: 9}", "holds no weight above 0: every score will be 0"),
+    ],
+)
+def test_weights_that_leave_nobody_active_are_warned_of(path: Path, more: str, told: str) -> None:
+    (warning,) = warned(path, more, weights="{a: -1, b: 0}")
+    assert told in warning
 
 
 @pytest.mark.parametrize(
