@@ -117,7 +117,14 @@ def demo(
     seconds: Annotated[
         float | None, typer.Option(min=1, help="End after this many seconds of live traffic; else at Ctrl-C.")
     ] = None,
-    events_per_second: Annotated[float, typer.Option(min=0.1, max=2000, help="How much live traffic.")] = 40,
+    events_per_second: Annotated[
+        float,
+        typer.Option(
+            min=0.1,
+            max=2000,
+            help="How much live traffic, on average over nights and weekends: it sets how fast made-up days pass.",
+        ),
+    ] = 40,
     seed: Annotated[int, typer.Option(help="The same seed makes up the same company and traffic.")] = 1,
     scoring: Annotated[
         Path | None,

@@ -31,7 +31,7 @@ REPEATED = 0.01
 JUNK = 0.002
 """So many records as a share of the events can't be used, or come far too late."""
 
-_LATE_SECONDS = 10 * 365 * 86_400
+_LATE_TS = "1999-12-31T23:59:59Z"
 _AHEAD_SECONDS = 30 * 86_400
 
 
@@ -71,8 +71,8 @@ def _ahead(fields: dict[str, object], now: float) -> bytes:
     return _json(fields | {"ts": iso(now + _AHEAD_SECONDS)})
 
 
-def _late(fields: dict[str, object], now: float) -> bytes:
-    return _json(fields | {"ts": iso(now - _LATE_SECONDS)})
+def _late(fields: dict[str, object], _now: float) -> bytes:
+    return _json(fields | {"ts": _LATE_TS})
 
 
 def _list(fields: dict[str, object], _now: float) -> bytes:
@@ -108,7 +108,8 @@ _DAMAGES: tuple[Callable[[dict[str, object], float], bytes], ...] = (
 def junk(rng: random.Random, event: str, account: str, number: int, at: float, now: float) -> Record:
     """A record that must not count: damaged, of another time, or of a type that nobody named.
 
-    `at` is its time, `now` about when it is written: what is too far ahead is judged by that. Epoch seconds.
+    `at` is its time; `now` about when it is written, by the wall's clock, that judges what is too far ahead. Epoch
+    seconds.
     """
     damage = rng.choice(_DAMAGES)
     return Record(account, damage(_fields(event, account, number, at), now), Fate.JUNK)
