@@ -124,7 +124,7 @@ def demo(
             max=2000,
             help="How much live traffic, on average over nights and weekends: it sets how fast made-up days pass.",
         ),
-    ] = 40,
+    ] = 20,
     seed: Annotated[int, typer.Option(help="The same seed makes up the same company and traffic.")] = 1,
     scoring: Annotated[
         Path | None,

@@ -15,8 +15,8 @@ from scorer.core.partitioner import partition_of
 from scorer.demo.board import Board
 from scorer.demo.reading import Reading
 from scorer.demo.servers import INPUT_TOPIC, NAMESPACE, PARTITIONS, Servers
-from scorer.embedded.records import Record
-from scorer.embedded.traffic import Day, History
+from scorer.embedded.records import Day, Record
+from scorer.embedded.traffic import History
 from scorer.stream.input_writer import InputWriter
 
 _PROBE_SECONDS = 0.01

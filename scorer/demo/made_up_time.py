@@ -3,18 +3,18 @@
 Rule 1: so many events a second and so many a made-up day give the speed; the present is then as busy as the past was.
 Rule 2: the past ends long enough ago that the present may run for hours before it reaches the wall's time. An event
     more than an hour ahead of that would be `in_future`; once it is reached, made-up time goes on at its pace.
-Rule 3: the present begins on a working morning, when something happens.
+Rule 3: the present begins on a working day, when something happens, and soon the day closes.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from scorer.embedded.traffic import DAY_SECONDS
+from scorer.embedded.records import DAY_SECONDS
 
 _HOURS = 12.0
 _MOST_DAYS_BACK = 20 * 365
 _WEEK_SECONDS = 7 * DAY_SECONDS
-_TUESDAY_MORNING = 5 * DAY_SECONDS + 7 * 3600
+_TUESDAY = 5 * DAY_SECONDS + 19 * 3600
 """1970-01-01 was a Thursday."""
 
 
@@ -31,8 +31,8 @@ class MadeUpTime:
         """The present waits for `go_on`."""
         speed = events_per_second * DAY_SECONDS / events_a_day
         back = min(speed * _HOURS * 3600, _MOST_DAYS_BACK * DAY_SECONDS)
-        weeks = (now - back - _TUESDAY_MORNING) // _WEEK_SECONDS
-        return MadeUpTime(weeks * _WEEK_SECONDS + _TUESDAY_MORNING, speed, float("inf"))
+        weeks = (now - back - _TUESDAY) // _WEEK_SECONDS
+        return MadeUpTime(weeks * _WEEK_SECONDS + _TUESDAY, speed, float("inf"))
 
     def go_on(self, now: float) -> "MadeUpTime":
         """From now on it passes."""

@@ -28,7 +28,8 @@ from scorer.demo.subject import Subject, subject_of
 from scorer.demo.terminal import Terminal
 from scorer.embedded.child import ServerDidNotStart
 from scorer.embedded.page.server import Broadcast, PageServer
-from scorer.embedded.traffic import Day, History
+from scorer.embedded.records import Day
+from scorer.embedded.traffic import History
 from scorer.stream.broker_errors import BrokerError
 from scorer.stream.input_writer import InputWriter, open_input
 
@@ -58,7 +59,7 @@ class Wanted:
     """
 
     seconds: float | None = None
-    events_per_second: float = 40.0
+    events_per_second: float = 20.0
     seed: int = 1
     scoring: Path | None = None
     port: int = 0

@@ -3,9 +3,16 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+import numpy as np
+
+from scorer.core.events import Int64s
+
+DAY_SECONDS = 86_400
 
 
 class Fate(StrEnum):
@@ -23,6 +30,37 @@ class Record(NamedTuple):
     key: str
     value: bytes
     fate: Fate
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day's records in the order in which they arrive, and when each does (epoch ms, ascending).
+
+    `number` counts from 0; `begins`: its midnight, epoch seconds, UTC.
+    """
+
+    number: int
+    begins: int
+    records: list[Record]
+    moments_ms: Int64s
+
+    def until(self, at_ms: int) -> "Day":
+        """What has arrived by then."""
+        n = int(np.searchsorted(self.moments_ms, at_ms, side="right"))
+        return Day(self.number, self.begins, self.records[:n], self.moments_ms[:n])
+
+    def after(self, at_ms: int) -> "Day":
+        """What hasn't."""
+        n = int(np.searchsorted(self.moments_ms, at_ms, side="right"))
+        return Day(self.number, self.begins, self.records[n:], self.moments_ms[n:])
+
+    @property
+    def ends(self) -> int:
+        return self.begins + DAY_SECONDS
+
+    @property
+    def events(self) -> int:
+        return sum(record.fate is Fate.EVENT for record in self.records)
 
 
 REPEATED = 0.01

@@ -16,10 +16,9 @@ import numpy as np
 from scorer.core.events import Int64s
 from scorer.embedded.company import Company, Role
 from scorer.embedded.habits import Habits
-from scorer.embedded.records import JUNK, REPEATED, Fate, Record, junk
+from scorer.embedded.records import DAY_SECONDS, JUNK, REPEATED, Day, Fate, Record, junk
 from scorer.embedded.turns import Floats, moods, paces
 
-DAY_SECONDS = 86_400
 _DAY_MS = DAY_SECONDS * 1000
 _WEEKEND = (0.22, 0.16)
 """Of a working day's visits, on Saturday and Sunday."""
@@ -32,6 +31,10 @@ _UTC_OFFSETS = {"us": -6, "eu": 1, "apac": 9}
 _LAUNCH_DAYS_AGO = 17
 _LAUNCH_EVERY_DAYS = 60
 _LAUNCH_FADES_DAYS = 4.0
+_FIRST_NEWS = 1.3
+_LATER_NEWS = 0.5
+"""So much more those come at first who adopt what is launched; what comes later adds to that, and is smaller."""
+
 _ACTIONS_A_VISIT = 1 + 2.0
 """One, and so many more on average."""
 
@@ -41,39 +44,12 @@ _BAD_DAYS = 1 / 150
 _GOES_WRONG = 0.6
 """Of the actions of a bad day."""
 
+_BREAKDOWN_EVENTS = 35
+_BREAKDOWN_MS = 3 * 3_600_000
+"""What goes wrong at the account to watch as the present begins, and how long it takes."""
+
 _REPEATED_WITHIN = 200
 """So many records later at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """A day's records in the order in which they arrive, and when each does (epoch ms, ascending).
-
-    `number` counts from 0; `begins`: its midnight, epoch seconds, UTC.
-    """
-
-    number: int
-    begins: int
-    records: list[Record]
-    moments_ms: Int64s
-
-    def until(self, at_ms: int) -> "Day":
-        """What has arrived by then."""
-        n = int(np.searchsorted(self.moments_ms, at_ms, side="right"))
-        return Day(self.number, self.begins, self.records[:n], self.moments_ms[:n])
-
-    def after(self, at_ms: int) -> "Day":
-        """What hasn't."""
-        n = int(np.searchsorted(self.moments_ms, at_ms, side="right"))
-        return Day(self.number, self.begins, self.records[n:], self.moments_ms[n:])
-
-    @property
-    def ends(self) -> int:
-        return self.begins + DAY_SECONDS
-
-    @property
-    def events(self) -> int:
-        return sum(record.fate is Fate.EVENT for record in self.records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +152,9 @@ class History:
         if weekday >= _SATURDAY:
             pace = pace * _WEEKEND[weekday - _SATURDAY]
         if day >= self._first_launch:
-            news = 1.3 * math.exp((self.launch_day(day) - day) / _LAUNCH_FADES_DAYS)
+            launch = self.launch_day(day)
+            news = _FIRST_NEWS if launch == self._first_launch else _LATER_NEWS
+            news *= math.exp((launch - day) / _LAUNCH_FADES_DAYS)
             pace = np.where(self._adopts, pace * (1.0 + news), pace)
         visits: Floats = self._visits * pace[self._account]
         return visits
@@ -199,9 +177,22 @@ class History:
         if self._habits.closing is not None:
             closing = self._habits.events.index(self._habits.closing)
             parts.append((closed, visitor, np.full(len(visitor), closing), seconds))
+        if self._habits.bad and day == self._company.days:
+            parts.append(self._breakdown(rng, self._until_ms - begins_ms))
         at, person, event, value = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         order = np.argsort(at, kind="stable")
         return _Actions(begins_ms + at[order], person[order], event[order], value[order])
+
+    def _breakdown(self, rng: np.random.Generator, since_ms: int) -> tuple[Int64s, Int64s, Int64s, Floats]:
+        """So that who looks at the demo sees a score fall for a reason, and an alert."""
+        n, last_ms = _BREAKDOWN_EVENTS, _DAY_MS - 1
+        at = np.minimum(since_ms + 1 + np.linspace(0, _BREAKDOWN_MS, n).astype(np.int64), last_ms)
+        watched = self._company.accounts.index(self._company.spotlight)
+        somebody = int(np.flatnonzero(self._account == watched)[0])
+        return at, np.full(n, somebody), self._bad(rng, n), np.full(n, np.nan)
+
+    def _bad(self, rng: np.random.Generator, number: int) -> Int64s:
+        return rng.choice([self._habits.events.index(event) for event in self._habits.bad], number)
 
     def _drawn(self, rng: np.random.Generator, people: Int64s, day: int) -> Int64s:
         """An event for each of some people, by their roles."""
@@ -212,7 +203,7 @@ class History:
         if self._habits.bad:
             bad_days = rng.random(len(self._adopts)) < _BAD_DAYS
             wrong = np.flatnonzero(bad_days[self._account[people]] & (rng.random(len(people)) < _GOES_WRONG))
-            drawn[wrong] = rng.choice([self._habits.events.index(event) for event in self._habits.bad], len(wrong))
+            drawn[wrong] = self._bad(rng, len(wrong))
         return drawn
 
     def _records(self, actions: _Actions, day: int) -> list[Record]:

@@ -14,7 +14,7 @@ from scorer.embedded.company import COURSES, TURN_SPREAD_DAYS, Company, Course
 
 Floats = NDArray[np.float64]
 
-_PACES = {Course.STEADY: 1.0, Course.RISING: 2.25, Course.FADING: 0.1, Course.LEAVING: 0.0, Course.NEW: 1.3}
+_PACES = {Course.STEADY: 1.0, Course.RISING: 2.0, Course.FADING: 0.1, Course.LEAVING: 0.0, Course.NEW: 1.3}
 """What a course comes to in the end."""
 
 _SHORTEST_DAYS = 6 * TURN_SPREAD_DAYS

@@ -104,7 +104,7 @@ def test_scores_move_alerts_fire_only_live_and_nothing_is_left_behind(tmp_path: 
     alerts = [alert for frame in frames for alert in frame["alerts"]]
     assert {alert["state"] for alert in alerts} == {"fired", "resolved"}
     assert all(alert["at"] >= live_since - 3600 for alert in alerts)
-    assert all(re.search(r" by the margin of 2, for 3h \([\d.]+\)$", alert["said"]) for alert in alerts)
+    assert all(re.search(r" by the margin of 2, for 2h \([\d.]+\)$", alert["said"]) for alert in alerts)
     assert all(frame["alerts"] == [] for frame in frames if frame["stage"] in ("starting", "loading", "switching"))
     texts = shown.printed.split(_TITLE)[1:]
     tables = [[float(row[-3]) for rank, row in plain_rows(text).items() if rank.isdecimal()] for text in texts]

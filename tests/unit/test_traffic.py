@@ -2,11 +2,13 @@
 
 import json
 from collections import Counter
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice, pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from scorer import scoring_file
 from scorer.checking import check
@@ -15,8 +17,8 @@ from scorer.core.partitioner import partition_of
 from scorer.demo.subject import OUR_FILE
 from scorer.embedded.company import Company, Course
 from scorer.embedded.habits import OURS
-from scorer.embedded.records import JUNK, REPEATED, Fate, Record
-from scorer.embedded.traffic import DAY_SECONDS, Day, History
+from scorer.embedded.records import DAY_SECONDS, JUNK, REPEATED, Day, Fate, Record
+from scorer.embedded.traffic import History
 from tests.oracle import Oracle
 
 NOW = 1_795_355_044.0
@@ -178,28 +180,65 @@ def test_the_present_goes_on_where_the_past_ends() -> None:
 def test_the_present_is_as_busy_as_the_past_for_months(of: int) -> None:
     """Every four weeks of the present, compared with the last four of the past; `of`: the company's seed."""
     usual = float(np.mean([day.events for day in history(of, 240)[32:60]]))
-    ahead = [day.events for day in present(of, 1 + 8 * 28)][1:]
+    ahead = [day.events for day in present(of, 1 + 4 * 28)][1:]
     for first in range(0, len(ahead), 28):
         assert float(np.mean(ahead[first : first + 28])) == pytest.approx(usual, rel=0.35)
     said = History(company(of, 240), OURS, NOW).events_a_day
     assert said == pytest.approx(usual, rel=0.25)
 
 
+@pytest.mark.parametrize("of", [7, 8])
+def test_the_benchmark_and_the_bands_stay_about_where_they_were(of: int) -> None:
+    """Three months of the present, by the demo's own weights and half-life, without caps."""
+    model = scoring_file.load(OUR_FILE).models[0]
+    place = {account.account_id: number for number, account in enumerate(company(of, 240).accounts)}
+    daily = [np.zeros(len(place)) for _ in range(DAYS + 90)]
+    for day in [*history(of, 240), *present(of, 90)]:
+        for record in events([day]):
+            said = fields(record)
+            value = said.get("value", 1)
+            assert isinstance(value, int)
+            daily[day.number][place[record.key]] += model.weights[str(said["event"])].weight * value
+
+    def standing(day: int) -> tuple[float, NDArray[np.float64]]:
+        raw = sum((daily[day - age] * 0.5 ** (age / 14) for age in range(30)), np.zeros(len(place)))
+        benchmark = float(np.percentile(raw[raw > 0], 90))
+        shares, _ = np.histogram(100 * (1 - 10 ** (-np.maximum(raw, 0) / benchmark)), [0, 25, 50, 75, 100])
+        return benchmark, shares / len(place)
+
+    began, shares = standing(DAYS - 1)
+    for last in range(DAYS, len(daily) - 1, 3):
+        benchmark, now = standing(last)
+        assert benchmark == pytest.approx(began, rel=0.3)
+        assert now == pytest.approx(shares, abs=0.12)
+
+
 def test_weekends_stay_quiet_in_the_present() -> None:
     """It begins on a Sunday."""
-    ahead = [day.events for day in present(7, 1 + 8 * 28)][1:]
+    ahead = [day.events for day in present(7, 1 + 4 * 28)][1:]
     means = [float(np.mean(ahead[weekday::7])) for weekday in range(7)]
     assert max(means[5:]) < 0.4 * min(means[:5])
 
 
 def test_accounts_go_on_turning_in_the_present() -> None:
     """In any later month some come that were away, and some go: the company does not freeze."""
-    ahead = present(7, 1 + 8 * 28)[1:]
+    ahead = present(7, 1 + 4 * 28)[1:]
     months = [Counter(record.key for record in events(ahead[n : n + 28])) for n in range(0, len(ahead), 28)]
     for before, after in pairwise(months):
         busy = {account for account in before | after if before[account] + after[account] > 40}
         assert sum(after[account] > 2 * before[account] for account in busy) > 5
         assert sum(before[account] > 2 * after[account] for account in busy) > 5
+
+
+def test_things_go_wrong_at_the_account_to_watch_as_the_present_begins() -> None:
+    """Within three hours there, and nowhere in the past."""
+    watched = company(7, 240).spotlight.account_id
+    bad = [record for record in events(present(7, 1)) if record.key == watched and fields(record)["event"] in OURS.bad]
+    assert len(bad) >= 30
+    times = [datetime.fromisoformat(str(fields(record)["ts"])).timestamp() - NOW for record in bad]
+    assert times[0] < 60 and times[30] < 3 * 3600
+    today = events([history(7, 240)[-1]])
+    assert sum(record.key == watched and fields(record)["event"] in OURS.bad for record in today) < 5
 
 
 def test_the_account_to_watch_is_won_back() -> None:
