@@ -1,7 +1,5 @@
 """What never changes while a demo runs, as the page and the terminal tell it."""
 
-import json
-import shlex
 from datetime import timedelta
 
 from scorer.core.alert_rules import Rule, When
@@ -52,10 +50,9 @@ def _slack(rule: Rule) -> str:
 def hints(servers: Servers, subject: Subject, made_up: float) -> tuple[str, ...]:
     """What somebody may do with a running demo. `made_up`: the time there; an event of another would move its clock."""
     example = subject.company.accounts[0].account_id
-    event = {"event": subject.habits.opening, "user_id": "you", "account_id": example, "ts": round(made_up)}
     return (
         f"redis-cli -p {servers.redis.port} GET {NAMESPACE}:score:{subject.model.name}:account:{example}",
         f"scorer top --redis-url {servers.redis.url} --model {subject.model.name}",
-        f"echo {shlex.quote(json.dumps(event))} | scorer replay --brokers {servers.broker.bootstrap} -",
+        f'scorer replay --brokers {servers.broker.bootstrap} events.jsonl    with "ts": {made_up:.0f}, the time there',
         f"metrics: http://127.0.0.1:{servers.http_port}/metrics    end: Ctrl-C",
     )

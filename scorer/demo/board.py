@@ -60,6 +60,7 @@ class Board:
     ) -> None:
         self.model = model
         self.clock: MadeUpTime | None = None
+        self.newest_event = 0.0
         self._hold = timedelta(milliseconds=model.hold_ms)
         self._now = now
         self._about = about
@@ -120,11 +121,6 @@ class Board:
     def made_up_at(self) -> float:
         """What time it is in the made-up world."""
         return self._now() if self.clock is None else self.clock.at(self._now())
-
-    @property
-    def newest_event(self) -> float:
-        """The time of the newest one that is in a score; 0 while there is none."""
-        return max((document["as_of"] or 0.0 for document in self.documents.values()), default=0.0)
 
     @property
     def newest_alert(self) -> Document | None:

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -140,6 +141,28 @@ def test_the_scores_are_those_of_a_naive_recount_of_the_traffic(tmp_path: Path) 
         assert difference == []
         with redis.Redis(port=shown.redis_port) as client:
             assert client.exists("scorer:alerts") == 0  # so little traffic moves nothing across a bound
+        assert shown.interrupt() == 0
+
+
+@needs_linux
+def test_an_event_of_ones_own_counts_in_made_up_time_and_one_of_today_is_told(tmp_path: Path) -> None:
+    with demo(tmp_path, "--events-per-second", "5") as shown:
+        shown.until_stage("live")
+        made_up = int(shown.found(r'with "ts": (\d+), the time there'))
+
+        def replayed(account: str, ts: int) -> None:
+            event = {"event": "report_created", "user_id": "you", "account_id": account, "ts": ts}
+            outcome = commands.run("replay", "--brokers", shown.brokers, "-", cwd=tmp_path, stdin=json.dumps(event))
+            assert outcome.status == 0, outcome.stderr
+
+        def scored(account: str) -> bool:
+            return f"scorer:score:engagement:account:{account}" in _documents(shown)
+
+        replayed("of-there", made_up)
+        wait_until(lambda: scored("of-there"), "the score of an event of the made-up time")
+        assert "from outside" not in next(shown.frames())["said"]
+        replayed("of-today", int(time.time()))
+        wait_until(lambda: "An event of" in next(shown.frames())["said"], "what has happened to the clock")
         assert shown.interrupt() == 0
 
 
