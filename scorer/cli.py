@@ -142,9 +142,12 @@ def demo(
     events_per_second: Annotated[
         float,
         typer.Option(
-            parser=_number_within(0.1, 2000), metavar="NUMBER", help="How much live traffic, from 0.1 to 2000."
+            parser=_number_within(0.1, 2000),
+            metavar="NUMBER",
+            help="How much live traffic, 0.1 to 2000, on average over nights and weekends: it sets how fast made-up "
+            "days pass.",
         ),
-    ] = 40,
+    ] = 20,
     seed: Annotated[int, typer.Option(help="The same seed makes up the same company and traffic.")] = 1,
     scoring: Annotated[
         Path | None,

@@ -95,7 +95,9 @@ def _reason(shown: Shown, model: str, score: Score) -> str:
         return f"raw {raw:g}, which is the score"
     ratio = raw / benchmark
     times = f"{ratio:.1%} of" if ratio < _MANY else f"{ratio:,.1f} times"
-    return f"raw {raw:g} is {times} the benchmark {benchmark:g} (version {score['benchmark_version']})"
+    version = score["benchmark_version"]
+    whose = f"version {version}" if version else "the scoring file's initial"
+    return f"raw {raw:g} is {times} the benchmark {benchmark:g} ({whose})"
 
 
 def _formula(shown: Shown, model: str, score: Score) -> str | None:

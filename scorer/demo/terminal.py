@@ -50,14 +50,17 @@ class Terminal:
         progress = f"{board.said}; {counted(board.sent, 'record')} sent"
         if self._out.is_terminal:
             rows = max(min(self._out.height - _LINES_AROUND_THE_ACCOUNTS, _MOST_ACCOUNTS), 3)
-            shown = table.render(standings, self._trends, progress, rows, page=self._page)
+            shown = table.render(standings, self._trends, progress, rows, page=self._page, alert=board.newest_alert)
             self._live.update(shown, refresh=True)
             return
         if board.stage is not Stage.LIVE:
             self._tell(board.said if board.stage is not Stage.LOADING else "Loading made-up days")
         elif now - self._printed >= _PRINT_SECONDS:
             self._printed = now
-            self._out.print(table.render(standings, self._trends, progress, _MOST_ACCOUNTS, page=self._page))
+            shown = table.render(
+                standings, self._trends, progress, _MOST_ACCOUNTS, page=self._page, alert=board.newest_alert
+            )
+            self._out.print(shown)
 
     def _tell(self, sentence: str) -> None:
         """Once, where lines stay."""
