@@ -15,11 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scorer.commands import fail, print_json, say, status_for
 from scorer.consoles import errors, output
+from scorer.core.events import Headers
 from scorer.dead_letters.listing import Listing, letter_json
 from scorer.dead_letters.printing import print_letter, print_listing
 from scorer.dead_letters.replaying import Replayed, replay
 from scorer.dead_letters.selection import Place, Selection
-from scorer.service import connection_of
+from scorer.service import connection_of, decoder_of
 from scorer.settings import Settings
 from scorer.stream.broker_errors import BrokerError
 from scorer.stream.input_writer import open_input
@@ -67,13 +68,13 @@ def run_show(settings: Settings, place: Place, *, raw: bool, as_json: bool) -> N
     if raw:
         sys.stdout.buffer.write(kept.letter.value or b"")
     elif as_json:
-        print_json(letter_json(kept) | _value_json(kept.letter.value))
+        print_json(letter_json(kept) | _value_json(kept.letter.value) | _headers_json(kept.letter.headers))
     else:
         print_letter(kept, output())
 
 
 def run_replay(settings: Settings, selection: Selection, *, dry_run: bool, as_json: bool) -> None:
-    replayed = Replayed()
+    replayed, decoder = Replayed(), decoder_of(settings)
     failure: str | Exception | None = None
 
     async def work(reader: LetterReader, progress: Progress) -> None:
@@ -82,7 +83,7 @@ def run_replay(settings: Settings, selection: Selection, *, dry_run: bool, as_js
             opening = open_input(connection_of(settings), settings.input_topic, patience=patience)
             writer = None if dry_run else await stack.enter_async_context(opening)
             async for letters in _letters(reader, reader.partitions, progress):
-                for each in await replay(list(selection.take(letters.kept)), writer, replayed):
+                for each in await replay(list(selection.take(letters.kept)), decoder, writer, replayed):
                     progress.console.print(f"scorer: {each}", markup=False, highlight=False, soft_wrap=True)
 
     try:
@@ -156,6 +157,10 @@ def _value_json(value: bytes | None) -> dict[str, object]:
         return {"value": value.decode()}
     except UnicodeDecodeError:
         return {"value_base64": b64encode(value).decode()}
+
+
+def _headers_json(headers: Headers) -> dict[str, object]:
+    return {"headers": {name: None if value is None else value.decode(errors="replace") for name, value in headers}}
 
 
 def _topic(settings: Settings) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from scorer.replaying.formats import FIELDS, BadLine, BadTable, Piece, Record
+from scorer.core.decode import FIELDS
+from scorer.replaying.formats import BadLine, BadTable, Piece, Record
 from scorer.replaying.lines import Line, Position
 from scorer.suggestion import suggest
 

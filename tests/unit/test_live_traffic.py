@@ -6,11 +6,11 @@ from itertools import islice, pairwise
 
 import pytest
 
-from scorer.core.decode import decode
 from scorer.embedded.company import Company
 from scorer.embedded.habits import OURS
 from scorer.embedded.live_traffic import Due, LiveTraffic
 from scorer.embedded.records import Fate
+from tests.decoding import decode
 
 NOW = 1_795_355_044.0
 PER_SECOND = 50.0

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from scorer.core.alert_rules import Rule, When
-from scorer.core.decode.native import decode
 from scorer.core.draft import Cut
 from scorer.core.events import MICRO, Reason
 from scorer.core.footing import Basis, OneGroup
@@ -19,6 +18,7 @@ from scorer.core.partition import PartitionState
 from scorer.core.partitioner import partition_of
 from scorer.core.publish import ScoreBatch, version
 from scorer.core.standing import State
+from tests.decoding import decode
 from tests.property.harness import decoded
 
 DAY_MS = 86_400_000
