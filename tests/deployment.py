@@ -185,7 +185,12 @@ class Deployment:
                 home = partition_of(record.key, self.partitions)
                 partition = home if record.partition is None else record.partition
                 key = record.key.encode()
-                place = {"key": key, "partition": partition, "timestamp_ms": timestamp_ms, "headers": list(record.headers)}
+                place = {
+                    "key": key,
+                    "partition": partition,
+                    "timestamp_ms": timestamp_ms,
+                    "headers": list(record.headers),
+                }
                 sent.append((record, await client.send(self.input, record.value, **place)))
             landed = [await future for _, future in sent]
             if transaction:

@@ -51,8 +51,20 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def batches(draw: st.DrawFn) -> dict[str, Any]:
+    """Calls of every kind, with and without what a batch says of all of them."""
+    calls: list[Any] = draw(st.lists(mutated() | odd_values, max_size=6))
+    contexts = [{"groupId": "all"}, {"groupId": ""}, {"groupId": "\x7f"}, {"ip": "x"}, {}, None, 7]
+    shared: dict[str, list[Any]] = {"context": contexts}
+    times = ["2024-02-10T04:08:31.909Z", None, "noon"]
+    shared |= {"sentAt": times, "receivedAt": times, "messageId": ["m"], "type": ["batch", "track"], "ts": [1]}
+    names = draw(st.sets(st.sampled_from(sorted(shared)), max_size=3))
+    return {"batch": calls, **{name: draw(st.sampled_from(shared[name])) for name in sorted(names)}}
+
+
+@st.composite
 def written(draw: st.DrawFn) -> bytes:
-    record = draw(mutated())
+    record = draw(mutated() | batches())
     text = json.dumps(record, ensure_ascii=draw(st.booleans()), sort_keys=draw(st.booleans())).encode(
         "utf-8", "surrogatepass"
     )

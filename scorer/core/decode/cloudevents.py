@@ -24,6 +24,8 @@ PREFIX: Final = "ce_"
 BINARY_FORMATS: Final = (InputFormat.AUTO, InputFormat.CLOUDEVENTS)
 """The settings with which a record's headers are looked at."""
 
+_CONTENT_TYPE: Final = "content-type"
+_NAME_LENGTH: Final = len(_CONTENT_TYPE)
 _STRUCTURED: Final = b"application/cloudevents"
 
 NAMES: Final = {
@@ -50,7 +52,11 @@ def is_binary(headers: Headers) -> bool:
     for name, value in headers:
         if name == "ce_specversion":
             found = True
-        elif value is not None and name.lower() == "content-type" and value.lower().startswith(_STRUCTURED):
+        elif (
+            len(name) == _NAME_LENGTH
+            and name.lower() == _CONTENT_TYPE
+            and (value or b"").lower().startswith(_STRUCTURED)
+        ):
             return False
     return found
 

@@ -14,27 +14,41 @@ import numpy as np
 
 from scorer.core.decode import cloudevents, identifiers, timestamps, values
 from scorer.core.decode.input_rules import DEFAULT_RULES, InputFormat, InputRules
-from scorer.core.decode.loose import SHALLOW_BYTES, may_be_deep
-from scorer.core.decode.native_record import CANT_READ, UNREAD, NativeRecord, read_json
-from scorer.core.decode.record_reader import RecordReader
+from scorer.core.decode.loose import MSGPACK_MAP, SHALLOW_BYTES, rows_perhaps_deep
+from scorer.core.decode.native_record import CANT_READ, UNREAD, NativeRecord, read_json, read_native
+from scorer.core.decode.record_reader import Calls, Outcome, RecordReader
+from scorer.core.decode.segment import Shared
 from scorer.core.decode.settling import settled
-from scorer.core.decode.typed import SkewedRecord, guess, shortcuts
+from scorer.core.decode.typed import guess, read_binary, shortcuts
+from scorer.core.decode.typed_segment import Batch, SkewedRecord
 from scorer.core.events import MAX_ID_BYTES, MAX_RECORD_BYTES, EventColumns, Headers, Int64s, Reject
 
 _BLOCK: Final = 500
 """Records joined at once: a whole chunk, joined, is so large that its memory goes back to the system each time."""
+
+_BLOCK_BYTES: Final = 200_000
+
+_DOUBT: Final = 8
+"""Records behind a change of formats of which it is asked first whose they are: it costs less than a wrong try."""
 
 NO_HEADERS: Final[Mapping[int, Headers]] = {}
 
 
 @dataclass(slots=True)
 class _Parsed:
-    """The records' bytes and fields, row by row; the rows that hold `UNREAD`, those whose time is to be corrected."""
+    """Row by row the bytes and fields; which rows hold `UNREAD`, which have a time to be corrected.
+
+    `index` and `call`: the record of each row, and its place in a batch; None while each record is one row.
+    `of_batches`: rows that are calls to be read with care, as they are written, and what their batch says of all.
+    """
 
     readable: Sequence[bytes] = field(default_factory=list)
     records: list[NativeRecord] = field(default_factory=list)
     odd: set[int] = field(default_factory=set)
     skewed: dict[int, SkewedRecord] = field(default_factory=dict)
+    index: list[int] | None = None
+    call: list[int] | None = None
+    of_batches: dict[int, tuple[bytes, Shared]] = field(default_factory=dict)
 
 
 class Decoder:
@@ -46,6 +60,7 @@ class Decoder:
         self._detects = rules.format is InputFormat.AUTO
         self._first = InputFormat.NATIVE if self._detects else rules.format
         self._may_be_binary = rules.format in cloudevents.BINARY_FORMATS
+        self._may_be_batch = rules.format in (InputFormat.AUTO, InputFormat.SEGMENT)
         self._by_paths = bool(rules.paths)
 
     def decode(
@@ -57,15 +72,17 @@ class Decoder:
         a record's outcome doesn't depend on its neighbours.
         """
         parsed = self._parse(records, headers)
-        odd = parsed.odd
+        odd, call = parsed.odd, parsed.call
+        count = len(parsed.records)
         columns = EventColumns(
-            index=np.arange(len(parsed.records), dtype=np.int32),
+            index=np.arange(count, dtype=np.int32) if parsed.index is None else np.array(parsed.index, np.int32),
             event=[record.event for record in parsed.records],
             user_id=[record.user_id for record in parsed.records],
             account_id=[record.account_id for record in parsed.records],
             event_id=[record.event_id or "" for record in parsed.records],
             ts_ms=timestamps.epoch_ms_column([record.ts for record in parsed.records]),
             value=values.micro_column([record.value for record in parsed.records]),
+            call=None if call is None else np.array(call, np.int32),
         )
         if parsed.skewed:
             _correct(columns.ts_ms, parsed.skewed)
@@ -74,11 +91,19 @@ class Decoder:
         odd.update(_odd_by_bytes(parsed.readable, columns))
         if not odd:
             return columns, []
-        return settled(columns, {row: self._reader.read(records[row], headers.get(row, ())) for row in sorted(odd)})
+        return settled(columns, {row: self._with_care(row, parsed, records, headers) for row in sorted(odd)})
 
     def calls(self, value: bytes | None) -> list[bytes] | None:
         """The calls of a batch, each as a record of its own; None for what is no batch, or one that can't be read."""
         return self._reader.calls(value)
+
+    def _with_care(
+        self, row: int, parsed: _Parsed, records: Sequence[bytes | None], headers: Mapping[int, Headers]
+    ) -> Outcome | Calls:
+        if row in parsed.of_batches:
+            return self._reader.read_call(*parsed.of_batches[row])
+        index = row if parsed.index is None else parsed.index[row]
+        return self._reader.read(records[index], headers.get(index, ()))
 
     def _parse(self, records: Sequence[bytes | None], headers: Mapping[int, Headers]) -> _Parsed:
         if self._by_paths:
@@ -88,36 +113,92 @@ class Decoder:
                 return _Parsed(records, [read_json(record) for record in records])  # type: ignore[arg-type]
             except CANT_READ:
                 pass
-        parsed, readable = _Parsed(), []
-        form = self._first
-        for row, record in enumerate(records):
+        form, doubt = self._first, 0
+        rows = _Rows()
+        for index, record in enumerate(records):
+            if self._may_be_binary and index in headers and cloudevents.is_binary(headers[index]):
+                rows.add(index, *self._read_binary(record, headers[index]))
+                continue
             fields = None
             if record:
-                if self._may_be_binary and row in headers and cloudevents.is_binary(headers[row]):
-                    fields = self._read(record, InputFormat.NATIVE, guesses=False)[0] if self._detects else None
-                else:
-                    fields, form = self._read(record, form, guesses=self._detects)
-            if fields is None:
-                parsed.odd.add(row)
-            elif type(fields) is SkewedRecord:
-                parsed.skewed[row] = fields
-            parsed.records.append(fields or UNREAD)
-            readable.append(record if record and fields is not None else b"")
-        parsed.readable = readable
-        return parsed
+                before = guess(record) if doubt else form
+                fields, found = self._read(record, before)
+                doubt = _DOUBT if found is not form else max(doubt - 1, 0)
+                form = found
+            if fields is None and record and self._may_be_batch and b'"batch"' in record:
+                try:
+                    rows.add_batch(index, Batch(record))
+                    continue
+                except CANT_READ:
+                    pass
+            rows.add(index, fields, record or b"")
+        return rows.parsed()
 
-    def _read(self, record: bytes, form: InputFormat, *, guesses: bool) -> tuple[NativeRecord | None, InputFormat]:
-        """What a shortcut reads, and whose it was; first is tried `form`, that of the record before."""
+    def _read(self, record: bytes, form: InputFormat) -> tuple[NativeRecord | None, InputFormat]:
+        """What a shortcut reads, and whose it was; first is tried `form`."""
         try:
             return self._shortcuts[form](record), form
         except CANT_READ:
             pass
-        if guesses and (guessed := guess(record)) is not form:
+        if self._detects and (guessed := guess(record)) is not form:
             try:
                 return self._shortcuts[guessed](record), guessed
             except CANT_READ:
                 pass
         return None, form
+
+    def _read_binary(self, record: bytes | None, headers: Headers) -> tuple[NativeRecord | None, bytes]:
+        try:
+            if self._detects and record and _may_be_native(record):
+                return read_native(record), record
+            return read_binary(headers, record)
+        except CANT_READ:
+            return None, b""
+
+
+class _Rows:
+    """Grows row by row."""
+
+    def __init__(self) -> None:
+        self._readable: list[bytes] = []
+        self._records: list[NativeRecord] = []
+        self._index: list[int] = []
+        self._batches: list[tuple[int, Batch]] = []
+        self._odd: set[int] = set()
+        self._skewed: dict[int, SkewedRecord] = {}
+
+    def add(self, index: int, fields: NativeRecord | None, readable: bytes) -> None:
+        """A row of the record at `index`; None is to be read with care."""
+        if fields is None:
+            self._odd.add(len(self._records))
+        elif type(fields) is SkewedRecord:
+            self._skewed[len(self._records)] = fields
+        self._records.append(UNREAD if fields is None else fields)
+        self._readable.append(b"" if fields is None else readable)
+        self._index.append(index)
+
+    def add_batch(self, index: int, batch: Batch) -> None:
+        """A row for each call."""
+        self._batches.append((len(self._records), batch))
+        for fields, raw in zip(batch.read(), batch.calls, strict=True):
+            self.add(index, fields, raw)
+
+    def parsed(self) -> _Parsed:
+        parsed = _Parsed(self._readable, self._records, self._odd, self._skewed)
+        if self._batches:
+            parsed.index, parsed.call = self._index, [-1] * len(self._index)
+            for start, batch in self._batches:
+                stop = start + len(batch.calls)
+                parsed.call[start:stop] = range(len(batch.calls))
+                parsed.of_batches |= {start + call: (raw, batch.shared) for call, raw in enumerate(batch.calls)}
+        return parsed
+
+
+def _may_be_native(record: bytes) -> bool:
+    """Of msgpack and of names written with escapes it isn't seen."""
+    if record[0] in MSGPACK_MAP or b"\\" in record:
+        return True
+    return b'"user_id"' in record and b'"ts"' in record
 
 
 def _correct(ts_ms: Int64s, skewed: Mapping[int, SkewedRecord]) -> None:
@@ -137,21 +218,23 @@ def _odd_by_bytes(readable: Sequence[bytes], columns: EventColumns) -> Iterable[
     longest = max(map(len, readable), default=0)
     odd: set[int] = set()
     if longest > SHALLOW_BYTES:
-        odd.update(row for row, record in enumerate(readable) if len(record) > MAX_RECORD_BYTES or may_be_deep(record))
+        odd.update(row for row, record in enumerate(readable) if len(record) > MAX_RECORD_BYTES)
+        odd.update(rows_perhaps_deep(readable))
     if longest > MAX_ID_BYTES:  # no id takes more bytes than its record
         odd.update(_odd_ids(columns, identifiers.rows_too_long))
-    if not _all_plain_json(readable):
+    if not _all_plain_json(readable, longest):
         odd.update(_odd_ids(columns, identifiers.rows_with_controls))
     return odd
 
 
-def _all_plain_json(readable: Sequence[bytes]) -> bool:
+def _all_plain_json(readable: Sequence[bytes], longest: int) -> bool:
     """Whether no string of these records can hold a control character.
 
     JSON holds C0 only escaped, behind a backslash (the reader refuses it raw); C1 is beyond ASCII, as is the start
     of a msgpack map.
     """
-    blocks = (b"".join(readable[start : start + _BLOCK]) for start in range(0, len(readable), _BLOCK))
+    block = min(_BLOCK, max(_BLOCK_BYTES // max(longest, 1), 1))
+    blocks = (b"".join(readable[start : start + block]) for start in range(0, len(readable), block))
     return all(text.isascii() and b"\\" not in text and b"\x7f" not in text for text in blocks)
 
 

@@ -7,10 +7,11 @@ Rule 3: deeper than MAX_DEPTH is refused, long before the interpreter's stack de
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgpack
+import numpy as np
 
 from scorer.core.decode.faults import FaultFound, shown
 from scorer.core.events import MAX_RECORD_BYTES, Reason
@@ -24,6 +25,10 @@ MAX_DEPTH: Final = 500
 SHALLOW_BYTES: Final = 512
 """A readable record up to this length is less than MAX_DEPTH deep, whatever it holds."""
 
+_SHALLOW_JSON_BYTES: Final = 2 * MAX_DEPTH + 1
+"""Likewise, of JSON that could be read: each level takes two bytes."""
+
+_ROWS_AT_ONCE: Final = 64
 _MAX_INT_DIGITS: Final = 400
 _WHITE_SPACE: Final = b" \t\r\n"
 _NO_MSGPACK_CONTAINER: Final = bytes(code for code in range(256) if not (0x80 <= code <= 0x9F or 0xDC <= code <= 0xDF))
@@ -34,7 +39,7 @@ def readable(value: bytes | None) -> bytes:
     if not value or not value.strip(_WHITE_SPACE):
         raise FaultFound(Reason.EMPTY, "the record has no value")
     check_size(len(value))
-    if may_be_deep(value) and _depth(_loosely(value)) > MAX_DEPTH:
+    if may_be_deep(value) and _depth(anything(value)) > MAX_DEPTH:
         raise _too_deep()
     return value
 
@@ -47,7 +52,7 @@ def check_size(size: int) -> None:
 
 def fields_of(value: bytes) -> Mapping[Any, Any]:
     """Of a `readable` record. Raises FaultFound."""
-    fields = _loosely(value)
+    fields = anything(value)
     if not isinstance(fields, dict):
         raise FaultFound(Reason.NOT_AN_OBJECT, f"the record is {shown(fields)}; allowed is an object")
     return fields
@@ -66,12 +71,18 @@ def bytes_of(fields: Mapping[Any, Any], like: bytes) -> bytes:
 
 def json_or_none(value: bytes | None) -> Any:
     """What a JSON text of any kind holds; None where it is none, or one that is too deep."""
-    if not value or value[0] in MSGPACK_MAP or may_be_deep(value):
+    if not value or value[0] in MSGPACK_MAP:
         return None
     try:
-        return _loosely(value)
+        found = anything(value)
     except FaultFound:
         return None
+    return None if may_be_deep(value) and _depth(found) > MAX_DEPTH else found
+
+
+def levels_opened(value: bytes) -> int:
+    """How often a JSON text opens a level, or has a string that looks like it."""
+    return value.count(b"{") + value.count(b"[")
 
 
 def may_be_deep(value: bytes) -> bool:
@@ -80,10 +91,26 @@ def may_be_deep(value: bytes) -> bool:
         return False
     if value[0] in MSGPACK_MAP:
         return len(value.translate(None, _NO_MSGPACK_CONTAINER)) > MAX_DEPTH
-    return value.count(b"{") + value.count(b"[") > MAX_DEPTH
+    return levels_opened(value) > MAX_DEPTH
 
 
-def _loosely(value: bytes) -> Any:
+def rows_perhaps_deep(records: Sequence[bytes]) -> list[int]:
+    """The rows of records that could be read which could be more than MAX_DEPTH deep."""
+    found: list[int] = []
+    long = [row for row, record in enumerate(records) if len(record) > _SHALLOW_JSON_BYTES]
+    for start in range(0, len(long), _ROWS_AT_ONCE):
+        rows = long[start : start + _ROWS_AT_ONCE]
+        codes = np.frombuffer(b"".join([records[row] for row in rows]), np.uint8)
+        opening = np.flatnonzero((codes | 0x20) == ord("{"))  # [ is { without that bit
+        ends = np.cumsum([len(records[row]) for row in rows])
+        levels = np.diff(np.searchsorted(opening, ends), prepend=0)
+        found += [rows[at] for at in np.flatnonzero(levels > MAX_DEPTH).tolist()]
+    packed = (row for row, record in enumerate(records) if len(record) > SHALLOW_BYTES and record[0] in MSGPACK_MAP)
+    return found + [row for row in packed if may_be_deep(records[row])]
+
+
+def anything(value: bytes) -> Any:
+    """What a text of any kind holds. Raises FaultFound."""
     try:
         if value[0] in MSGPACK_MAP:
             return msgpack.unpackb(value, unicode_errors="surrogateescape", strict_map_key=False)

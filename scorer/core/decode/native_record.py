@@ -13,6 +13,13 @@ from scorer.core.decode.loose import MSGPACK_MAP
 
 NonEmpty = Annotated[str, Meta(min_length=1)]
 
+Absent = Annotated[int, Meta(gt=0, lt=0)]
+"""The type of a field that must not be there: nothing is of it, and a default isn't checked."""
+
+
+class Odd(ValueError):
+    """A record to be read with care."""
+
 
 class NativeRecord(Struct, gc=False):
     """The fields of a native record, of the right types, not yet checked. gc=False: it can't be part of a cycle."""
@@ -32,7 +39,7 @@ read_json: Final = JsonDecoder(NativeRecord).decode
 read_msgpack: Final = MsgpackDecoder(NativeRecord).decode
 
 CANT_READ: Final = (MsgspecError, ValueError, TypeError, RecursionError)
-"""What the typed readers raise: broken text, a wrong type, broken UTF-8, None, nesting."""
+"""What the typed readers raise, Odd among it: broken text, a wrong type, broken UTF-8, None, nesting."""
 
 
 def read_native(value: bytes) -> NativeRecord:

@@ -18,6 +18,7 @@ from scorer.core.decode.faults import Fault, FaultFound
 from scorer.core.decode.foreign import Reader, format_of, is_of, unlike
 from scorer.core.decode.input_rules import InputFormat, InputRules
 from scorer.core.decode.native_record import CANT_READ, NativeRecord, read_native
+from scorer.core.decode.segment import OF_ALL_CALLS, Shared
 from scorer.core.decode.told import OWN_NAMES, REQUIRED, CheckedRecord, Told, checked, first_of, within
 from scorer.core.events import Headers, Reason
 
@@ -59,6 +60,15 @@ class RecordReader:
             return self._outcome(fields, form)
         except FaultFound as found:
             return found.fault
+
+    def read_call(self, raw: bytes, shared: Shared) -> Outcome:
+        """One call of a batch that could be read, as it is written, with what the batch says of all."""
+        said = {name: loose.json_or_none(text) for name, text in zip(("context", *OF_ALL_CALLS), shared, strict=True)}
+        try:
+            (call,) = segment.calls({**said, "batch": [loose.anything(raw)]})
+        except FaultFound as found:
+            return found.fault
+        return self._call(call)
 
     def calls(self, value: bytes | None) -> list[bytes] | None:
         """The calls of a batch, each as a record of its own; None for what is no batch, or one that can't be read."""

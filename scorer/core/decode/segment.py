@@ -13,7 +13,7 @@ Rule 5: a batch is its calls, each for itself, with what the batch says of all o
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from scorer.core.decode import timestamps
 from scorer.core.decode.account_record import NO_ACCOUNT, CheckedTraits, checked_traits
@@ -36,7 +36,9 @@ _NAMES: Final = {
     "ts": "timestamp",
     "value": "properties.value",
 }
-_OF_ALL_CALLS: Final = ("receivedAt", "sentAt")
+OF_ALL_CALLS: Final = ("receivedAt", "sentAt")
+"""Fields of a batch that are its calls', besides its context."""
+
 _OF_PEOPLE: Final = frozenset(
     {
         "address",
@@ -61,6 +63,14 @@ _OF_PEOPLE: Final = frozenset(
 """Traits that Segment reserves for a person: as an account's, members would overwrite each other's."""
 
 
+class Shared(NamedTuple):
+    """What a batch says of all its calls, as it is written; empty where it says nothing."""
+
+    context: bytes
+    received_at: bytes
+    sent_at: bytes
+
+
 def is_call(fields: Mapping[Any, Any]) -> bool:
     """By the type of call."""
     call = fields.get("type")
@@ -81,7 +91,7 @@ def calls(batch: Mapping[Any, Any]) -> list[Any]:
         raise FaultFound(Reason.EMPTY, "batch holds no call")
     if len(found) > MAX_CALLS:
         raise FaultFound(Reason.BAD_VALUE, f"batch holds {len(found)} calls; allowed are {MAX_CALLS}")
-    shared = {name: batch[name] for name in _OF_ALL_CALLS if batch.get(name) is not None}
+    shared = {name: batch[name] for name in OF_ALL_CALLS if batch.get(name) is not None}
     context = batch.get("context")
     if not isinstance(context, dict):
         context = {}

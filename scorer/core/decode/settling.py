@@ -1,6 +1,6 @@
 """Rows of a chunk that were read one by one, put into its columns or taken out of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import compress
 
 import numpy as np
@@ -14,34 +14,34 @@ from scorer.core.events import AccountTraits, EventColumns, Reject
 
 
 def settled(columns: EventColumns, outcomes: Mapping[int, Outcome | Calls]) -> tuple[EventColumns, list[Reject]]:
-    """The columns with what became of some rows, in order, and the rejects among it."""
+    """The columns with what became of some rows, in order, and the rejects among it.
+
+    A row is a record or, where `columns.call` says so, a call of a batch. A batch that is one row becomes as many as it
+    has calls that are events.
+    """
     rejects: list[Reject] = []
     traits: list[AccountTraits] = []
     of_batches: list[tuple[int, int, CheckedRecord]] = []
     usable = np.ones(len(columns), dtype=np.bool_)
-    for row, call, outcome in _each(outcomes):
+    for row, found in outcomes.items():
+        index, own_call = int(columns.index[row]), columns.call_of(row)
+        each: Iterable[tuple[int | None, Outcome]] = (
+            enumerate(found.outcomes) if isinstance(found, Calls) else [(own_call, found)]
+        )
         usable[row] = False
-        if isinstance(outcome, Fault):
-            rejects.append(Reject(row, outcome.reason, outcome.detail, call))
-        elif isinstance(outcome, CheckedTraits):
-            traits.append(AccountTraits(row, outcome.account_id, outcome.traits, call))
-        elif call is None:
-            usable[row] = True
-            _put(columns, row, outcome)
-        else:
-            of_batches.append((row, call, outcome))
+        for call, outcome in each:
+            if isinstance(outcome, Fault):
+                rejects.append(Reject(index, outcome.reason, outcome.detail, call))
+            elif isinstance(outcome, CheckedTraits):
+                traits.append(AccountTraits(index, outcome.account_id, outcome.traits, call))
+            elif call is None or call == own_call:
+                usable[row] = True
+                _put(columns, row, outcome)
+            else:
+                of_batches.append((index, call, outcome))
     if not usable.all():
         columns = _taken(columns, usable, traits)
     return (_with(columns, of_batches) if of_batches else columns), rejects
-
-
-def _each(outcomes: Mapping[int, Outcome | Calls]) -> Iterator[tuple[int, int | None, Outcome]]:
-    for row, found in outcomes.items():
-        if isinstance(found, Calls):
-            for call, outcome in enumerate(found.outcomes):
-                yield row, call, outcome
-        else:
-            yield row, None, found
 
 
 def _put(columns: EventColumns, row: int, outcome: CheckedRecord) -> None:
@@ -64,13 +64,15 @@ def _taken(columns: EventColumns, usable: NDArray[np.bool_], traits: list[Accoun
         ts_ms=columns.ts_ms[usable],
         value=columns.value[usable],
         traits=tuple(traits),
+        call=None if columns.call is None else columns.call[usable],
     )
 
 
 def _with(columns: EventColumns, more: list[tuple[int, int, CheckedRecord]]) -> EventColumns:
-    """The columns and the events of batches, (row, call, event) in order, where they belong."""
-    index = np.concatenate([columns.index, np.array([row for row, _, _ in more], np.int32)])
-    call = np.concatenate([np.full(len(columns), -1, np.int32), np.array([call for _, call, _ in more], np.int32)])
+    """The columns and the events of batches, (index, call, event) in order, where they belong."""
+    index = np.concatenate([columns.index, np.array([index for index, _, _ in more], np.int32)])
+    before = np.full(len(columns), -1, np.int32) if columns.call is None else columns.call
+    call = np.concatenate([before, np.array([call for _, call, _ in more], np.int32)])
     order = np.argsort(index, kind="stable")
     places = order.tolist()
     events = [event for _, _, event in more]

@@ -8,67 +8,21 @@ Rule 3: only JSON. Other formats in msgpack are read with care, as are calls tha
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from msgspec import Meta, Struct, defstruct, field
+from msgspec import Struct, defstruct, field
 from msgspec.json import Decoder as JsonDecoder
 
 from scorer.core.decode.input_rules import InputFormat, InputRules
-from scorer.core.decode.native_record import NativeRecord, NonEmpty, read_native
+from scorer.core.decode.native_record import Absent, NativeRecord, NonEmpty, Odd, read_native
 from scorer.core.decode.snowplow import in_utc
+from scorer.core.decode.typed_segment import read_segment
+from scorer.core.events import Headers
 
 Shortcut = Callable[[bytes], NativeRecord]
 
-Absent = Annotated[int, Meta(gt=0, lt=0)]
-"""The type of a field that must not be there: nothing is of it, and a default isn't checked."""
-
-Time = str | int | float | None
-
 _LEARNED_FIELDS: Final = 100
-
-
-class Odd(ValueError):
-    """A record to be read with care."""
-
-
-class SkewedRecord(NativeRecord, gc=False):
-    """`ts` by a client's clock, and when it sent by its clock and the server's: what corrects it."""
-
-    received: str = ""
-    sent: str = ""
-
-
-class _Context(Struct, gc=False, rename="camel"):
-    group_id: str | None = None
-
-
-class _Properties(Struct, gc=False):
-    value: float | None = None
-    name: Any = None
-    distinct_id: None = None
-
-
-class _Segment(Struct, gc=False, rename="camel"):
-    type: Literal["track", "page", "screen"]
-    event: str | None = None
-    user_id: str | None = None
-    anonymous_id: str | None = None
-    message_id: str | None = None
-    group_id: str | None = None
-    name: Any = None
-    timestamp: Time = None
-    received_at: str | None = None
-    sent_at: str | None = None
-    original_timestamp: str | None = None
-    context: _Context | None = None
-    properties: _Properties | None = None
-    native_user: Absent = field(default=0, name="user_id")
-    ts: None = None
-    specversion: Absent = 0
-    distinct_id: Absent = field(default=0, name="distinct_id")
-    event_name: Absent = field(default=0, name="event_name")
-    derived_tstamp: Absent = field(default=0, name="derived_tstamp")
-    collector_tstamp: Absent = field(default=0, name="collector_tstamp")
+_MAY_OPEN_AN_OBJECT: Final = b"{ \t\r\n"
 
 
 class _Data(Struct, gc=False):
@@ -107,8 +61,8 @@ class _Entity(Struct, gc=False):
     id: str | None = None
 
 
-_segment: Final = JsonDecoder(_Segment).decode
 _cloud_event: Final = JsonDecoder(_CloudEvent).decode
+_data: Final = JsonDecoder(_Data).decode
 _posthog: Final = JsonDecoder(_PostHog).decode
 
 
@@ -136,35 +90,6 @@ def guess(record: bytes) -> InputFormat:
     return InputFormat.NATIVE
 
 
-def read_segment(record: bytes) -> NativeRecord:
-    """A `track`, `page` or `screen`."""
-    call = _segment(record)
-    properties, context = call.properties, call.context
-    event = call.event if call.type == "track" else _view(call, properties)
-    user = call.user_id or call.anonymous_id
-    account = (context.group_id if context is not None else None) or call.group_id or None
-    value = 1.0 if properties is None else properties.value
-    if not event or not user:
-        raise Odd
-    original, received, sent = call.original_timestamp, call.received_at, call.sent_at
-    if original is not None and received is not None and sent is not None:
-        return SkewedRecord(event, user, original, account, call.message_id, value, received, sent)
-    if call.timestamp is None:
-        raise Odd
-    return NativeRecord(event, user, call.timestamp, account, call.message_id, value)
-
-
-def _view(call: _Segment, properties: _Properties | None) -> str:
-    name = call.name
-    if name is None or name == "":
-        name = None if properties is None else properties.name
-    if name is None or name == "":
-        return f"Loaded a {call.type.capitalize()}"
-    if not isinstance(name, str):
-        raise Odd
-    return f"Viewed {name} {call.type.capitalize()}"
-
-
 def read_cloud_event(record: bytes) -> NativeRecord:
     """A structured one."""
     event = _cloud_event(record)
@@ -173,6 +98,24 @@ def read_cloud_event(record: bytes) -> NativeRecord:
     event_id = f"{event.source} {event.id}" if event.source and event.id else None
     value = 1.0 if event.data is None else event.data.value
     return NativeRecord(event.type, event.subject, event.time, event.account, event_id, value)
+
+
+def read_binary(headers: Headers, data: bytes | None) -> tuple[NativeRecord, bytes]:
+    """A binary one, and all that it is made of in one text, as which it is checked."""
+    attributes: dict[str, Any] = dict(headers)
+    if attributes.get("ce_specversion") != b"1.0" or None in attributes.values():
+        raise Odd
+    event, user = attributes.get("ce_type"), attributes.get("ce_subject")
+    ts, account = attributes.get("ce_time"), attributes.get("ce_account")
+    if not event or not user or not ts or account == b"":
+        raise Odd
+    source, own_id = attributes.get("ce_source"), attributes.get("ce_id")
+    event_id = f"{source.decode()} {own_id.decode()}" if source and own_id else None
+    value = _data(data).value if data and data[0] in _MAY_OPEN_AN_OBJECT else 1.0
+    who = None if account is None else account.decode()
+    # Behind a backslash: what headers hold isn't escaped, as what an escape may stand for has to be looked for.
+    text = b"\\".join([*attributes.values(), data or b""])
+    return NativeRecord(event.decode(), user.decode(), ts.decode(), who, event_id, value), text
 
 
 class PostHogReader:
@@ -201,37 +144,36 @@ class SnowplowReader:
     """
 
     def __init__(self, entity: str) -> None:
-        name = re.escape(entity.encode())
         self._mark = b"_" + entity.encode() + b"_"
-        self._field = re.compile(rb'"(contexts_[^"\\]+_' + name + rb'_[0-9]+)"')
+        self._field = re.compile(rb'"(contexts_[^"\\]+' + re.escape(self._mark) + rb'[0-9]+)"')
         self._typed: dict[str, Callable[[bytes], Any]] = {}
-        self._last = ""
-        self._last_quoted = b""
-        self._without = _snowplow_reader(self._mark.decode())  # a field that isn't there
+        self._without = _snowplow_reader(self._mark.decode())  # read where there is no such field
+        self._last: Callable[[bytes], Any] | None = None
 
     def read(self, record: bytes) -> NativeRecord:
-        if b"\\u00" in record:  # a name may be written with escapes, and then isn't seen
+        if b"\\" in record and b"\\u00" in record:  # a name may be written with escapes, and then isn't seen
             raise Odd
         marks = record.count(self._mark)
         if marks > 1:  # several entities of that name, or it is only part of something else
             raise Odd
-        event = (self._with_account(record) if marks else self._without)(record)
+        event = (self._last or self._learned(record))(record) if marks else self._without(record)
+        if marks and event.entities is None:
+            event = self._learned(record)(record)
         entities = event.entities
         account = (entities[0].account_id or entities[0].id or None) if entities else None
         return NativeRecord(event.event_name, event.user_id, in_utc(event.derived_tstamp), account, event.event_id)
 
-    def _with_account(self, record: bytes) -> Callable[[bytes], Any]:
-        if not self._last or self._last_quoted not in record:
-            found = self._field.search(record)
-            if found is None:
-                raise Odd
+    def _learned(self, record: bytes) -> Callable[[bytes], Any]:
+        found = self._field.search(record)
+        if found is None:
+            raise Odd
+        name = found[1].decode()
+        if name not in self._typed:
             if len(self._typed) >= _LEARNED_FIELDS:
                 self._typed.clear()
-            self._last = found[1].decode("utf-8", "surrogateescape")
-            self._last_quoted = found[0]
-            if self._last not in self._typed:
-                self._typed[self._last] = _snowplow_reader(self._last)
-        return self._typed[self._last]
+            self._typed[name] = _snowplow_reader(name)
+        self._last = self._typed[name]
+        return self._typed[name]
 
 
 def _snowplow_reader(entity_field: str) -> Callable[[bytes], Any]:
@@ -247,5 +189,4 @@ def _snowplow_reader(entity_field: str) -> Callable[[bytes], Any]:
         ("distinct_id", Absent, 0),
         ("entities", list[_Entity] | None, None),
     ]
-    rename = {"entities": entity_field}
-    return JsonDecoder(defstruct("Snowplow", fields, rename=rename, gc=False)).decode
+    return JsonDecoder(defstruct("Snowplow", fields, rename={"entities": entity_field}, gc=False)).decode
