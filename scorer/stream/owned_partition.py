@@ -216,7 +216,7 @@ class OwnedPartition:
             await self._room.wait()
             if chunk.token != self.token or self.owner.state is not state:
                 return
-        for part in _slices(chunk):
+        for part in slices(chunk):
             self._count(state, part)
             await asyncio.sleep(0)
             if chunk.token != self.token or self.owner.state is not state:
@@ -414,8 +414,9 @@ def _never() -> bool:
     return False
 
 
-def _slices(chunk: Chunk) -> Iterator[Chunk]:
-    """The chunk in parts of at most `SLICE_RECORDS`; the first reaches back, and the last on, as the chunk does."""
+def slices(chunk: Chunk) -> Iterator[Chunk]:
+    """The chunk in parts of at most `SLICE_RECORDS` and `SLICE_BYTES`; the first reaches back, and the last on, as the
+    chunk does."""
     n = len(chunk.values)
     from_offset, start = chunk.from_offset, 0
     while True:
