@@ -47,7 +47,6 @@ class _Call(Struct, gc=False, rename="camel"):
     original_timestamp: str | None = None
     context: _Context | None = None
     properties: _Properties | None = None
-    native_user: Absent = field(default=0, name="user_id")
     ts: None = None
     specversion: Absent = 0
     distinct_id: Absent = field(default=0, name="distinct_id")
