@@ -9,10 +9,11 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import process_time
 from typing import Any
 
-from scorer.core.decode import Decoder
+from scorer.core.decode import Decoder, InputFormat, InputRules
 from scorer.core.decode.input_rules import DEFAULT_RULES
 from scorer.core.decode.record_reader import RecordReader
 from scorer.core.events import Headers
@@ -67,12 +68,24 @@ def batch(serial: int, user: int) -> dict[str, Any]:
     return {"batch": calls, "sentAt": moment(serial), "context": {"library": {"name": "analytics-python"}}}
 
 
+def moved(serial: int, user: int) -> dict[str, Any]:
+    own = native(serial, user)
+    return {"name": own["event"], "actor": {"id": own["user_id"]}, "org": "acme", "time": own["ts"], "n": 2}
+
+
 def mixed(serial: int, user: int) -> dict[str, Any]:
     return (native, small_segment, cloud, posthog)[serial % 4](serial, user)
 
 
+ELSEWHERE = "native, fields elsewhere"
+MOVED = InputRules(
+    InputFormat.NATIVE,
+    {"event": ("name",), "user_id": ("actor", "id"), "account_id": ("org",), "ts": ("time",), "value": ("n",)},
+)
+
 FORMATS: dict[str, Callable[[int, int], dict[str, Any]]] = {
     "native": native,
+    ELSEWHERE: moved,
     "Segment, small": small_segment,
     "Segment, all of its context": segment,
     "CloudEvents": cloud,
@@ -113,21 +126,25 @@ def nanoseconds(read: Callable[[Made], object], chunks: Sequence[Made], events: 
     return best / events * 1e9
 
 
+def with_care(rules: InputRules) -> Callable[[Made], object]:
+    reader = RecordReader(rules)
+    return lambda chunk: [reader.read(value, chunk[1].get(row, ())) for row, value in enumerate(chunk[0])]
+
+
+def _decode(decoder: Decoder, chunk: Made) -> object:
+    return decoder.decode(*chunk)
+
+
 def main() -> None:
-    decoder, reader = Decoder(), RecordReader(DEFAULT_RULES)
-
-    def with_care(chunk: Made) -> None:
-        values, headers = chunk
-        for row, value in enumerate(values):
-            reader.read(value, headers.get(row, ()))
-
     everything = {name: made(name, make) for name, make in FORMATS.items()} | {"CloudEvents, binary": binary()}
     print(f"{'':34s}{'bytes':>8s}{'with care':>12s}{'a worker':>12s}  ns an event")
     for name, chunks in everything.items():
+        rules = MOVED if name == ELSEWHERE else DEFAULT_RULES
+        decoder = Decoder(rules)
         events = sum(len(decoder.decode(*chunk)[0]) for chunk in chunks)
         size = sum(len(value) for values, _ in chunks for value in values) / events
-        care = nanoseconds(with_care, chunks, events)
-        worker = nanoseconds(lambda chunk: decoder.decode(*chunk), chunks, events)
+        care = nanoseconds(with_care(rules), chunks, events)
+        worker = nanoseconds(partial(_decode, decoder), chunks, events)
         print(f"{name:34s}{size:8.0f}{care:12,.0f}{worker:12,.0f}")
 
 

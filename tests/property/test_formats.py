@@ -91,10 +91,19 @@ odd_headers = [
     ("content-type", b"application/cloudevents+json"),
 ]
 headers = st.none() | st.lists(st.sampled_from([*BINARY, *odd_headers]), max_size=9)
+PATHS: list[dict[str, tuple[str, ...]]] = [
+    {},
+    {},
+    {},
+    {"user_id": ("context", "groupId"), "event_id": ("id",)},
+    {"user_id": ("userId",), "ts": ("timestamp",), "value": ("properties", "value")},
+    {"user_id": ("context",), "account_id": ("context", "groupId")},
+    {"user_id": ("event",), "account_id": ('"',)},
+]
 rules = st.builds(
     InputRules,
-    st.sampled_from([InputFormat.AUTO] * 3 + list(InputFormat)),
-    st.just({}) | st.just({}) | st.just({"user_id": ("context", "groupId"), "event_id": ("id",)}),
+    st.sampled_from([InputFormat.AUTO, InputFormat.AUTO, InputFormat.AUTO, *InputFormat]),
+    st.sampled_from(PATHS),
     st.sampled_from(["company", "project"]),
     st.sampled_from(["account", "page"]),
 )

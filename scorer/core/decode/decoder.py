@@ -19,7 +19,8 @@ from scorer.core.decode.native_record import CANT_READ, UNREAD, NativeRecord, re
 from scorer.core.decode.record_reader import Calls, Outcome, RecordReader
 from scorer.core.decode.segment import Shared
 from scorer.core.decode.settling import settled
-from scorer.core.decode.typed import guess, read_binary, shortcuts
+from scorer.core.decode.typed import Shortcut, guess, read_binary, shortcuts
+from scorer.core.decode.typed_paths import moved_native
 from scorer.core.decode.typed_segment import Batch, SkewedRecord
 from scorer.core.events import MAX_ID_BYTES, MAX_RECORD_BYTES, EventColumns, Headers, Int64s, Reject
 
@@ -61,7 +62,12 @@ class Decoder:
         self._first = InputFormat.NATIVE if self._detects else rules.format
         self._may_be_binary = rules.format in cloudevents.BINARY_FORMATS
         self._may_be_batch = rules.format in (InputFormat.AUTO, InputFormat.SEGMENT)
-        self._by_paths = bool(rules.paths)
+        self._read_native: Shortcut = read_json
+        self._all_with_care = bool(rules.paths)
+        moved = moved_native(rules.paths) if rules.paths and rules.format is InputFormat.NATIVE else None
+        if moved is not None:
+            self._all_with_care = False
+            self._read_native = self._shortcuts[InputFormat.NATIVE] = moved
 
     def decode(
         self, records: Sequence[bytes | None], headers: Mapping[int, Headers] = NO_HEADERS
@@ -106,11 +112,11 @@ class Decoder:
         return self._reader.read(records[index], headers.get(index, ()))
 
     def _parse(self, records: Sequence[bytes | None], headers: Mapping[int, Headers]) -> _Parsed:
-        if self._by_paths:
+        if self._all_with_care:
             return _Parsed([b""] * len(records), [UNREAD] * len(records), set(range(len(records))))
         if self._first is InputFormat.NATIVE:
             try:
-                return _Parsed(records, [read_json(record) for record in records])  # type: ignore[arg-type]
+                return _Parsed(records, [self._read_native(record) for record in records])  # type: ignore[arg-type]
             except CANT_READ:
                 pass
         form, doubt = self._first, 0

@@ -8,8 +8,10 @@ import msgpack
 import pytest
 
 from scorer.core.decode import Decoder, InputFormat, InputRules
+from scorer.core.decode.record_reader import RecordReader
 from scorer.core.events import EventColumns, Reason, Reject
 from tests import payloads
+from tests.property.test_formats import expected, told
 
 OF_FORMAT: dict[InputFormat, dict[str, Any]] = {
     InputFormat.NATIVE: payloads.NATIVE,
@@ -56,7 +58,7 @@ def test_with_a_fixed_format_nothing_else_in_a_record_matters() -> None:
 def test_fields_that_stand_elsewhere_are_found_by_their_paths() -> None:
     paths = {"event": ("what",), "user_id": ("properties", "actor", "id"), "ts": ("at",), "value": ("n",)}
     paths |= {"account_id": ("org", "id"), "event_id": ("key",)}
-    record = {
+    record: dict[str, Any] = {
         "what": "opened",
         "properties": {"actor": {"id": "ann"}},
         "at": 1,
@@ -74,7 +76,7 @@ def test_fields_that_stand_elsewhere_are_found_by_their_paths() -> None:
 @pytest.mark.parametrize("format_", FIXED)
 @pytest.mark.parametrize("fixed", [True, False])
 def test_a_path_goes_before_the_formats_own_place(format_: InputFormat, fixed: bool) -> None:
-    record = {**OF_FORMAT[format_], "deep": {"er": {"id": "moved"}}}
+    record: dict[str, Any] = {**OF_FORMAT[format_], "deep": {"er": {"id": "moved"}}}
     rules = InputRules(format_ if fixed else InputFormat.AUTO, {"account_id": ("deep", "er", "id")})
     columns, _ = read(rules, record)
     assert columns.account_id == ["moved"]
@@ -119,3 +121,28 @@ def test_the_account_is_the_group_or_entity_that_the_settings_name() -> None:
     assert columns.account_id == ["p", None, "t"]
     (told,) = read(rules, payloads.POSTHOG_GROUP)[0].traits
     assert told.account_id is None
+
+
+PATHS: dict[str, tuple[str, ...]] = {"user_id": ("who", "é", "id"), "ts": ("at",), "account_id": ("who", "org")}
+WHOLE: dict[str, Any] = {"event": "e", "who": {"é": {"id": "ann"}, "org": "acme"}, "at": 1, "userId": "other"}
+
+
+def test_a_fixed_native_format_with_fields_elsewhere_takes_a_shortcut(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = Decoder(InputRules(InputFormat.NATIVE, PATHS))
+    monkeypatch.setattr(RecordReader, "read", lambda *_: pytest.fail("read with care"))
+    columns, _ = decoder.decode([json.dumps(WHOLE).encode(), json.dumps({**WHOLE, "value": None}).encode()])
+    assert (columns.user_id, columns.account_id, columns.value.tolist()) == (["ann"] * 2, ["acme"] * 2, [1_000_000] * 2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"who": None}, {"who": {"é": {"id": "ann"}}}, {"who": {"é": {"id": ""}}}, {"who": {"é": 7}}, {"who": 7}),
+        *({"who": {"é": {"id": "ann"}, "org": ""}}, {"event": None}, {"event": 7}, {"at": None}, {"at": "noon"}),
+        *({"value": -1}, {"event_id": "\x7f"}, {"type": "account", "event": None, "account_id": "a", "traits": {}}, {}),
+    ],
+)
+def test_and_says_what_the_careful_reading_says(changes: dict[str, Any]) -> None:
+    rules = InputRules(InputFormat.NATIVE, PATHS)
+    records = [json.dumps(each).encode() for each in (WHOLE, {**WHOLE, **changes}, payloads.SEGMENT_TRACK)]
+    assert told(*Decoder(rules).decode(records)) == expected([RecordReader(rules).read(each) for each in records])
