@@ -4,6 +4,7 @@ It keeps the rules of `typed`. A record's format has to be fixed: it isn't told 
 """
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 from msgspec import defstruct
@@ -47,7 +48,7 @@ def moved_native(paths: Mapping[str, Path]) -> Callable[[bytes], NativeRecord] |
 
     def shortcut(record: bytes) -> NativeRecord:
         fields = read(record)
-        event, user, account, event_id, ts, value = (get(fields) for get in getters)
+        event, user, account, event_id, ts, value = [get(fields) for get in getters]
         if event is None or user is None or ts is None:
             raise Odd
         return NativeRecord(event, user, ts, account, event_id, value)
@@ -72,6 +73,9 @@ def _attribute(path: Path) -> str:
 
 
 def _getter(attributes: tuple[str, ...]) -> Callable[[Any], Any]:
+    if len(attributes) == 1:
+        return attrgetter(attributes[0])
+
     def get(holder: Any) -> Any:
         for attribute in attributes:
             if holder is None:
