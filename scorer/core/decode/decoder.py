@@ -7,7 +7,6 @@ are few, and events pay nothing for them. Headers are looked at only where a rec
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -15,9 +14,9 @@ import numpy as np
 from scorer.core.decode import cloudevents, identifiers, timestamps, values
 from scorer.core.decode.input_rules import DEFAULT_RULES, InputFormat, InputRules
 from scorer.core.decode.loose import MSGPACK_MAP, SHALLOW_BYTES, rows_perhaps_deep
-from scorer.core.decode.native_record import CANT_READ, UNREAD, NativeRecord, read_json, read_native
+from scorer.core.decode.native_record import CANT_READ, UNREAD, NativeRecord, read_json, read_msgpack, read_native
 from scorer.core.decode.record_reader import Calls, Outcome, RecordReader
-from scorer.core.decode.segment import Shared
+from scorer.core.decode.rows import Parsed, Rows
 from scorer.core.decode.settling import settled
 from scorer.core.decode.typed import Shortcut, guess, read_binary, shortcuts
 from scorer.core.decode.typed_paths import moved_native
@@ -33,23 +32,6 @@ _DOUBT: Final = 8
 """Records behind a change of formats of which it is asked first whose they are: it costs less than a wrong try."""
 
 NO_HEADERS: Final[Mapping[int, Headers]] = {}
-
-
-@dataclass(slots=True)
-class _Parsed:
-    """Row by row the bytes and fields; which rows hold `UNREAD`, which have a time to be corrected.
-
-    `index` and `call`: the record of each row, and its place in a batch; None while each record is one row.
-    `of_batches`: rows that are calls to be read with care, as they are written, and what their batch says of all.
-    """
-
-    readable: Sequence[bytes] = field(default_factory=list)
-    records: list[NativeRecord] = field(default_factory=list)
-    odd: set[int] = field(default_factory=set)
-    skewed: dict[int, SkewedRecord] = field(default_factory=dict)
-    index: list[int] | None = None
-    call: list[int] | None = None
-    of_batches: dict[int, tuple[bytes, Shared]] = field(default_factory=dict)
 
 
 class Decoder:
@@ -78,17 +60,16 @@ class Decoder:
         a record's outcome doesn't depend on its neighbours.
         """
         parsed = self._parse(records, headers)
-        odd, call = parsed.odd, parsed.call
-        count = len(parsed.records)
+        odd = parsed.odd
         columns = EventColumns(
-            index=np.arange(count, dtype=np.int32) if parsed.index is None else np.array(parsed.index, np.int32),
+            index=np.arange(len(records), dtype=np.int32) if parsed.index is None else parsed.index,
             event=[record.event for record in parsed.records],
             user_id=[record.user_id for record in parsed.records],
             account_id=[record.account_id for record in parsed.records],
             event_id=[record.event_id or "" for record in parsed.records],
             ts_ms=timestamps.epoch_ms_column([record.ts for record in parsed.records]),
             value=values.micro_column([record.value for record in parsed.records]),
-            call=None if call is None else np.array(call, np.int32),
+            call=parsed.call,
         )
         if parsed.skewed:
             _correct(columns.ts_ms, parsed.skewed)
@@ -104,54 +85,76 @@ class Decoder:
         return self._reader.calls(value)
 
     def _with_care(
-        self, row: int, parsed: _Parsed, records: Sequence[bytes | None], headers: Mapping[int, Headers]
+        self, row: int, parsed: Parsed, records: Sequence[bytes | None], headers: Mapping[int, Headers]
     ) -> Outcome | Calls:
         if row in parsed.of_batches:
             return self._reader.read_call(*parsed.of_batches[row])
-        index = row if parsed.index is None else parsed.index[row]
+        index = row if parsed.index is None else int(parsed.index[row])
         return self._reader.read(records[index], headers.get(index, ()))
 
-    def _parse(self, records: Sequence[bytes | None], headers: Mapping[int, Headers]) -> _Parsed:
+    def _parse(self, records: Sequence[bytes | None], headers: Mapping[int, Headers]) -> Parsed:
         if self._all_with_care:
-            return _Parsed([b""] * len(records), [UNREAD] * len(records), set(range(len(records))))
+            return Parsed([b""] * len(records), [UNREAD] * len(records), set(range(len(records))))
         if self._first is InputFormat.NATIVE:
+            read = self._read_native
             try:
-                return _Parsed(records, [self._read_native(record) for record in records])  # type: ignore[arg-type]
+                return Parsed(records, [read(record) for record in records])  # type: ignore[arg-type]
             except CANT_READ:
                 pass
+        rows = Rows(len(records))
         form, doubt = self._first, 0
-        rows = _Rows()
+        shortcut = self._shortcut(form, b"")
+        keep, keep_bytes = rows.records.append, rows.readable.append
         for index, record in enumerate(records):
-            if self._may_be_binary and index in headers and cloudevents.is_binary(headers[index]):
-                rows.add(index, *self._read_binary(record, headers[index]))
-                continue
-            fields = None
-            if record:
-                before = guess(record) if doubt else form
-                fields, found = self._read(record, before)
-                doubt = _DOUBT if found is not form else max(doubt - 1, 0)
-                form = found
-            if fields is None and record and self._may_be_batch and b'"batch"' in record:
+            if record and not doubt and (not headers or index not in headers):
                 try:
-                    rows.add_batch(index, Batch(record))
-                    continue
+                    fields = shortcut(record)
                 except CANT_READ:
                     pass
-            rows.add(index, fields, record or b"")
+                else:
+                    if type(fields) is NativeRecord:  # `rows.add`, without a call for each record
+                        keep(fields)
+                        keep_bytes(record)
+                    else:
+                        rows.add(fields, record)
+                    continue
+            if self._may_be_binary and index in headers and cloudevents.is_binary(headers[index]):
+                rows.add(*self._read_binary(record, headers[index]))
+                continue
+            found = self._other(index, record, form, rows)
+            doubt = _DOUBT if found is not form else max(doubt - 1, 0)
+            form, shortcut = found, self._shortcut(found, record)
         return rows.parsed()
 
-    def _read(self, record: bytes, form: InputFormat) -> tuple[NativeRecord | None, InputFormat]:
-        """What a shortcut reads, and whose it was; first is tried `form`."""
-        try:
-            return self._shortcuts[form](record), form
-        except CANT_READ:
-            pass
-        if self._detects and (guessed := guess(record)) is not form:
+    def _shortcut(self, form: InputFormat, record: bytes | None) -> Shortcut:
+        """For records like this one: of the native format one that knows the encoding, for it is the faster."""
+        if form is not InputFormat.NATIVE:
+            return self._shortcuts[form]
+        packed = record and record[0] in MSGPACK_MAP and self._read_native is read_json
+        return read_msgpack if packed else self._read_native
+
+    def _other(self, index: int, record: bytes | None, form: InputFormat, rows: Rows) -> InputFormat:
+        """A record that may be of another format than `form`, that of the record before; returns whose it was."""
+        if not record:
+            rows.add(None, b"")
+            return form
+        guessed = guess(record) if self._detects else form
+        fields = None
+        for each in (guessed,) if guessed is form else (guessed, form):
             try:
-                return self._shortcuts[guessed](record), guessed
+                fields, form = self._shortcuts[each](record), each
+                break
             except CANT_READ:
                 pass
-        return None, form
+        if fields is None and self._may_be_batch and b'"batch"' in record:
+            try:
+                rows.add_batch(index, Batch(record))
+            except CANT_READ:
+                pass
+            else:
+                return form
+        rows.add(fields, record)
+        return form
 
     def _read_binary(self, record: bytes | None, headers: Headers) -> tuple[NativeRecord | None, bytes]:
         try:
@@ -160,44 +163,6 @@ class Decoder:
             return read_binary(headers, record)
         except CANT_READ:
             return None, b""
-
-
-class _Rows:
-    """Grows row by row."""
-
-    def __init__(self) -> None:
-        self._readable: list[bytes] = []
-        self._records: list[NativeRecord] = []
-        self._index: list[int] = []
-        self._batches: list[tuple[int, Batch]] = []
-        self._odd: set[int] = set()
-        self._skewed: dict[int, SkewedRecord] = {}
-
-    def add(self, index: int, fields: NativeRecord | None, readable: bytes) -> None:
-        """A row of the record at `index`; None is to be read with care."""
-        if fields is None:
-            self._odd.add(len(self._records))
-        elif type(fields) is SkewedRecord:
-            self._skewed[len(self._records)] = fields
-        self._records.append(UNREAD if fields is None else fields)
-        self._readable.append(b"" if fields is None else readable)
-        self._index.append(index)
-
-    def add_batch(self, index: int, batch: Batch) -> None:
-        """A row for each call."""
-        self._batches.append((len(self._records), batch))
-        for fields, raw in zip(batch.read(), batch.calls, strict=True):
-            self.add(index, fields, raw)
-
-    def parsed(self) -> _Parsed:
-        parsed = _Parsed(self._readable, self._records, self._odd, self._skewed)
-        if self._batches:
-            parsed.index, parsed.call = self._index, [-1] * len(self._index)
-            for start, batch in self._batches:
-                stop = start + len(batch.calls)
-                parsed.call[start:stop] = range(len(batch.calls))
-                parsed.of_batches |= {start + call: (raw, batch.shared) for call, raw in enumerate(batch.calls)}
-        return parsed
 
 
 def _may_be_native(record: bytes) -> bool:

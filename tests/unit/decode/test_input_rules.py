@@ -144,5 +144,6 @@ def test_a_fixed_native_format_with_fields_elsewhere_takes_a_shortcut(monkeypatc
 )
 def test_and_says_what_the_careful_reading_says(changes: dict[str, Any]) -> None:
     rules = InputRules(InputFormat.NATIVE, PATHS)
-    records = [json.dumps(each).encode() for each in (WHOLE, {**WHOLE, **changes}, payloads.SEGMENT_TRACK)]
+    said = (WHOLE, {**WHOLE, **changes}, payloads.SEGMENT_TRACK, payloads.NATIVE)
+    records = [json.dumps(each).encode() for each in said] + [msgpack.packb(each) for each in said * 2]
     assert told(*Decoder(rules).decode(records)) == expected([RecordReader(rules).read(each) for each in records])
