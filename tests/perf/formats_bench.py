@@ -46,6 +46,10 @@ def small_segment(serial: int, user: int) -> dict[str, Any]:
     return {**{name: whole[name] for name in names}, "context": {"groupId": "acme"}}
 
 
+def traits(serial: int, user: int) -> dict[str, Any]:
+    return {**payloads.SEGMENT_IDENTIFY, "userId": f"user-{user}", "messageId": f"m-{serial}"}
+
+
 def cloud(serial: int, user: int) -> dict[str, Any]:
     return {**payloads.CLOUD_EVENT, "subject": f"user-{user}", "id": f"c-{serial}", "time": moment(serial)}
 
@@ -88,6 +92,7 @@ FORMATS: dict[str, Callable[[int, int], dict[str, Any]]] = {
     ELSEWHERE: moved,
     "Segment, small": small_segment,
     "Segment, all of its context": segment,
+    "Segment identify, likewise": traits,
     "CloudEvents": cloud,
     "PostHog": posthog,
     "Snowplow": snowplow,
@@ -141,7 +146,7 @@ def main() -> None:
     for name, chunks in everything.items():
         rules = MOVED if name == ELSEWHERE else DEFAULT_RULES
         decoder = Decoder(rules)
-        events = sum(len(decoder.decode(*chunk)[0]) for chunk in chunks)
+        events = sum(len(found) + len(found.traits) for found, _ in (decoder.decode(*chunk) for chunk in chunks))
         size = sum(len(value) for values, _ in chunks for value in values) / events
         care = nanoseconds(with_care(rules), chunks, events)
         worker = nanoseconds(partial(_decode, decoder), chunks, events)

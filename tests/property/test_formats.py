@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -148,3 +149,14 @@ def test_a_usual_record_takes_the_shortcut(name: str, monkeypatch: pytest.Monkey
     decoder = Decoder()
     monkeypatch.setattr(RecordReader, "read", lambda *_: pytest.fail("read with care"))
     assert len(decoder.decode([json.dumps(EVERY_PAYLOAD[name]).encode()] * 3)[0]) == 3
+
+
+@pytest.mark.parametrize("encoders", [[json.dumps, msgpack.packb], [msgpack.packb, json.dumps]])
+def test_native_records_of_both_encodings_take_turns_at_full_speed(
+    encoders: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder = Decoder()
+    records = [encode(NATIVE) for encode in encoders] * 5
+    monkeypatch.setattr(RecordReader, "read", lambda *_: pytest.fail("read with care"))
+    columns, _ = decoder.decode([each.encode() if isinstance(each, str) else each for each in records])
+    assert columns.event_id == ["e-1"] * 10

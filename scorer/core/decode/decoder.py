@@ -7,6 +7,7 @@ are few, and events pay nothing for them. Headers are looked at only where a rec
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
@@ -106,11 +107,12 @@ class Decoder:
         shortcut = self._shortcut(form, b"")
         keep, keep_bytes = rows.records.append, rows.readable.append
         for index, record in enumerate(records):
+            tried = None
             if record and not doubt and (not headers or index not in headers):
                 try:
                     fields = shortcut(record)
                 except CANT_READ:
-                    pass
+                    tried = None if shortcut is read_msgpack else form
                 else:
                     if type(fields) is NativeRecord:  # `rows.add`, without a call for each record
                         keep(fields)
@@ -121,7 +123,10 @@ class Decoder:
             if self._may_be_binary and index in headers and cloudevents.is_binary(headers[index]):
                 rows.add(*self._read_binary(record, headers[index]))
                 continue
-            found = self._other(index, record, form, rows)
+            if not record:
+                rows.add(None, b"")
+                continue
+            found = self._other(index, record, tried, rows)
             doubt = _DOUBT if found is not form else max(doubt - 1, 0)
             form, shortcut = found, self._shortcut(found, record)
         return rows.parsed()
@@ -133,25 +138,16 @@ class Decoder:
         packed = record and record[0] in MSGPACK_MAP and self._read_native is read_json
         return read_msgpack if packed else self._read_native
 
-    def _other(self, index: int, record: bytes | None, form: InputFormat, rows: Rows) -> InputFormat:
-        """A record that may be of another format than `form`, that of the record before; returns whose it was."""
-        if not record:
-            rows.add(None, b"")
-            return form
-        guessed = guess(record) if self._detects else form
+    def _other(self, index: int, record: bytes, tried: InputFormat | None, rows: Rows) -> InputFormat:
+        """A record that the shortcut of the format `tried` can't read; returns whose it seems to be."""
+        form = guess(record) if self._detects else self._first
         fields = None
-        for each in (guessed,) if guessed is form else (guessed, form):
-            try:
-                fields, form = self._shortcuts[each](record), each
-                break
-            except CANT_READ:
-                pass
+        if form is not tried or record[0] in MSGPACK_MAP:
+            with suppress(*CANT_READ):
+                fields = self._shortcuts[form](record)
         if fields is None and self._may_be_batch and b'"batch"' in record:
-            try:
+            with suppress(*CANT_READ):
                 rows.add_batch(index, Batch(record))
-            except CANT_READ:
-                pass
-            else:
                 return form
         rows.add(fields, record)
         return form

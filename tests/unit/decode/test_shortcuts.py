@@ -8,7 +8,7 @@ import pytest
 from scorer.core.decode import Decoder
 from scorer.core.decode.input_rules import DEFAULT_RULES
 from scorer.core.decode.record_reader import RecordReader
-from tests.payloads import BINARY, CLOUD_EVENT, NATIVE, POSTHOG_EXPORT, SEGMENT_TRACK, SNOWPLOW
+from tests.payloads import BINARY, CLOUD_EVENT, NATIVE, POSTHOG_EXPORT, SEGMENT_GROUP, SEGMENT_TRACK, SNOWPLOW
 from tests.property.test_formats import expected, told
 
 _WITHOUT_ENTITY = {name: value for name, value in SNOWPLOW.items() if not name.endswith("_account_1")}
@@ -50,6 +50,15 @@ CORNERS: dict[str, Any] = {
         "sentAt": "1970-01-01T00:00:00Z",
     },
     "a call before 1973 by its corrected time": {**SEGMENT_TRACK, "receivedAt": "1972-01-01T00:00:00Z"},
+    "traits of a call of another format": {**SEGMENT_GROUP, "event_name": None},
+    "traits of a call with PostHog's sign within": {**SEGMENT_GROUP, "properties": {"distinct_id": "d"}},
+    "traits of a call with the sign of no format": {"type": "group", "user_id": "u", "traits": {"plan": "pro"}},
+    "traits of a call that is native": {**SEGMENT_GROUP, **NATIVE},
+    "traits of an account that is no id": {**SEGMENT_GROUP, "groupId": "\x7f"},
+    "traits of no account": {**SEGMENT_GROUP, "groupId": ""},
+    "traits that are no object": {**SEGMENT_GROUP, "traits": [1]},
+    "traits of null": {**SEGMENT_GROUP, "traits": None},
+    "traits too deep": {**SEGMENT_GROUP, "traits": {"a": deep(500)}},
     "two accounts' entities": {**_WITHOUT_ENTITY, "contexts_a_account_1": _ENTITY, "contexts_b_account_2": _ENTITY},
     "an empty entity before another": {**_WITHOUT_ENTITY, "contexts_a_account_1": [], "contexts_b_account_1": _ENTITY},
     "an entity of null": {**_WITHOUT_ENTITY, "contexts_a_account_1": None},
