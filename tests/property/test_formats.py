@@ -160,3 +160,10 @@ def test_native_records_of_both_encodings_take_turns_at_full_speed(
     monkeypatch.setattr(RecordReader, "read", lambda *_: pytest.fail("read with care"))
     columns, _ = decoder.decode([each.encode() if isinstance(each, str) else each for each in records])
     assert columns.event_id == ["e-1"] * 10
+
+
+@pytest.mark.parametrize("name", ["segment identify", "segment group"])
+def test_a_usual_call_that_tells_traits_takes_the_shortcut(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = Decoder()
+    monkeypatch.setattr(RecordReader, "read", lambda *_: pytest.fail("read with care"))
+    assert len(decoder.decode([json.dumps(EVERY_PAYLOAD[name]).encode()] * 3)[0].traits) == 3

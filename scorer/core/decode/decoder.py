@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from scorer.core.decode import cloudevents, identifiers, timestamps, values
+from scorer.core.decode.faults import FaultFound
 from scorer.core.decode.input_rules import DEFAULT_RULES, InputFormat, InputRules
 from scorer.core.decode.loose import MSGPACK_MAP, SHALLOW_BYTES, rows_perhaps_deep
 from scorer.core.decode.native_record import CANT_READ, UNREAD, NativeRecord, read_json, read_msgpack, read_native
@@ -21,7 +22,7 @@ from scorer.core.decode.rows import Parsed, Rows
 from scorer.core.decode.settling import settled
 from scorer.core.decode.typed import Shortcut, guess, read_binary, shortcuts
 from scorer.core.decode.typed_paths import moved_native
-from scorer.core.decode.typed_segment import Batch, SkewedRecord
+from scorer.core.decode.typed_segment import Batch, SkewedRecord, read_traits
 from scorer.core.events import MAX_ID_BYTES, MAX_RECORD_BYTES, EventColumns, Headers, Int64s, Reject
 
 _BLOCK: Final = 500
@@ -45,6 +46,7 @@ class Decoder:
         self._first = InputFormat.NATIVE if self._detects else rules.format
         self._may_be_binary = rules.format in cloudevents.BINARY_FORMATS
         self._may_be_batch = rules.format in (InputFormat.AUTO, InputFormat.SEGMENT)
+        self._may_tell_traits = self._may_be_batch and not rules.paths
         self._read_native: Shortcut = read_json
         self._all_with_care = bool(rules.paths)
         moved = moved_native(rules.paths) if rules.paths and rules.format is InputFormat.NATIVE else None
@@ -91,6 +93,14 @@ class Decoder:
         if row in parsed.of_batches:
             return self._reader.read_call(*parsed.of_batches[row])
         index = row if parsed.index is None else int(parsed.index[row])
+        record = records[index]
+        if self._may_tell_traits and record and b'"traits"' in record and index not in headers:
+            try:
+                return read_traits(record)
+            except FaultFound as found:
+                return found.fault
+            except CANT_READ:
+                pass
         return self._reader.read(records[index], headers.get(index, ()))
 
     def _parse(self, records: Sequence[bytes | None], headers: Mapping[int, Headers]) -> Parsed:

@@ -3,7 +3,7 @@
 Rule 1: a shortcut says what `RecordReader` says, or nothing: whatever it isn't sure of raises one of CANT_READ.
 Rule 2: it proves by itself that the record is of its format. Fields by which another format would be told first are
   `Absent`: that they are there at all makes the record odd.
-Rule 3: only JSON. Other formats in msgpack are read with care, as are calls that tell traits: there are few.
+Rule 3: only JSON. Other formats in msgpack are read with care.
 """
 
 import re

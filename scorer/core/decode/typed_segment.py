@@ -6,8 +6,9 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 from msgspec.json import Decoder as JsonDecoder
 
-from scorer.core.decode import identifiers
-from scorer.core.decode.loose import MAX_DEPTH, levels_opened
+from scorer.core.decode import identifiers, loose, segment
+from scorer.core.decode.account_record import CheckedTraits
+from scorer.core.decode.loose import MAX_DEPTH, levels_opened, may_be_deep
 from scorer.core.decode.native_record import CANT_READ, Absent, NativeRecord, Odd
 from scorer.core.decode.segment import MAX_CALLS, Shared
 from scorer.core.events import MAX_RECORD_BYTES
@@ -55,6 +56,27 @@ class _Call(Struct, gc=False, rename="camel"):
     collector_tstamp: Absent = field(default=0, name="collector_tstamp")
 
 
+class _TraitsContext(Struct, gc=False, rename="camel"):
+    group_id: str | None = None
+
+
+class _TraitsCall(Struct, gc=False, rename="camel"):
+    type: Literal["identify", "group", "alias"]
+    group_id: str | None = None
+    context: _TraitsContext | None = None
+    traits: Raw = Raw(b"null")
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    message_id: str | None = None
+    properties: None = None
+    ts: None = None
+    specversion: Absent = 0
+    distinct_id: Absent = field(default=0, name="distinct_id")
+    event_name: Absent = field(default=0, name="event_name")
+    derived_tstamp: Absent = field(default=0, name="derived_tstamp")
+    collector_tstamp: Absent = field(default=0, name="collector_tstamp")
+
+
 class _Batch(Struct, gc=False, rename="camel"):
     batch: Annotated[list[Raw], Meta(min_length=1, max_length=MAX_CALLS)]
     context: Raw = Raw(b"")
@@ -71,6 +93,7 @@ class _Batch(Struct, gc=False, rename="camel"):
 
 
 _call: Final = JsonDecoder(_Call).decode
+_traits_call: Final = JsonDecoder(_TraitsCall).decode
 _batch: Final = JsonDecoder(_Batch).decode
 _context: Final = JsonDecoder(_Context | None).decode
 
@@ -80,6 +103,25 @@ def read_segment(record: bytes) -> NativeRecord:
     call = _call(record)
     context = call.context
     return _told(call, call.group_id if context is None else context.group_id or call.group_id)
+
+
+def read_traits(record: bytes) -> CheckedTraits:
+    """What an `identify`, `group` or `alias` tells. Raises FaultFound too."""
+    if len(record) > MAX_RECORD_BYTES or may_be_deep(record):
+        raise Odd
+    call = _traits_call(record)
+    if call.user_id is None and call.anonymous_id is None and call.message_id is None:
+        raise Odd  # with a `user_id` it would be nobody's
+    fields = {
+        "type": call.type,
+        "groupId": call.group_id,
+        "context": None if call.context is None else {"groupId": call.context.group_id},
+        "traits": loose.anything(bytes(call.traits)),
+    }
+    told = segment.told(fields)
+    if not isinstance(told, CheckedTraits):
+        raise Odd
+    return told
 
 
 class Batch:

@@ -58,6 +58,10 @@ CORNERS: dict[str, Any] = {
     "traits of no account": {**SEGMENT_GROUP, "groupId": ""},
     "traits that are no object": {**SEGMENT_GROUP, "traits": [1]},
     "traits of null": {**SEGMENT_GROUP, "traits": None},
+    "traits of every kind": {
+        **SEGMENT_GROUP,
+        "traits": {"a": 2**70, "b": "\ud800", "c": [], "d": None, "": 1, "e": 1e-7, "f": True},
+    },
     "traits too deep": {**SEGMENT_GROUP, "traits": {"a": deep(500)}},
     "two accounts' entities": {**_WITHOUT_ENTITY, "contexts_a_account_1": _ENTITY, "contexts_b_account_2": _ENTITY},
     "an empty entity before another": {**_WITHOUT_ENTITY, "contexts_a_account_1": [], "contexts_b_account_1": _ENTITY},
