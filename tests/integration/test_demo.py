@@ -91,7 +91,7 @@ def nothing_is_left(shown: Demo, pids: list[int]) -> None:
 
 @needs_linux
 def test_scores_move_alerts_fire_only_live_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    with demo(tmp_path, "--seconds", "30", "--events-per-second", "400") as shown:
+    with demo(tmp_path, "--seconds", "40", "--events-per-second", "1000") as shown:
         frames = list(_noting_the_children(shown))
         assert shown.process.wait(60) == 0
         nothing_is_left(shown, [pid for frame in frames for pid in frame["children"]])
