@@ -6,7 +6,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -118,12 +118,31 @@ class HistoryDays:
     account: int = 400
 
 
+@dataclass(frozen=True, slots=True)
+class EventTags:
+    """What KPIs are to know of an event type; the value of a `duration` type is seconds."""
+
+    core: bool = False
+    advanced: bool = False
+    integration: bool = False
+    duration: bool = False
+
+
+@dataclass(frozen=True)
+class KpiRules:
+    """Which KPIs are computed (SCORING 3): over a `window` of complete days, and the goals of some, by name."""
+
+    window: int = 30
+    goals: Mapping[str, float] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Scoring:
     """A scoring file: the width of a bucket, the types that count, who is left out, the models, the alerts' rules, and
     how much history is kept.
 
-    `segments`: traits that KPIs and peer groups may be split by; `history`: how much of it is kept.
+    `segments`: traits that KPIs and peer groups may be split by; `history`: how much of it is kept; `tags`: of the event
+    types that have some; `kpis`: None where none are computed.
     """
 
     bucket_seconds: int
@@ -133,6 +152,8 @@ class Scoring:
     alerts: tuple["Rule", ...] = ()
     segments: tuple[str, ...] = ()
     history: HistoryDays = HistoryDays()
+    tags: Mapping[str, EventTags] = field(default_factory=dict)
+    kpis: KpiRules | None = None
 
     @cached_property
     def retention(self) -> int:
