@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from scorer.core.alert_rules import Rule
 
 
+DAY_SECONDS = 86_400
+WEEK = 7
+
+
 class Kind(IntEnum):
     """What an entity is (SCORING 1). The numbers stand in the journal: never change one."""
 
@@ -135,14 +139,19 @@ class KpiRules:
     window: int = 30
     goals: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def days(self) -> int:
+        """How many days they look at: today, the window and the one before it, and the week one window ago."""
+        return max(2 * self.window, self.window + WEEK) + 1
+
 
 @dataclass(frozen=True)
 class Scoring:
     """A scoring file: the width of a bucket, the types that count, who is left out, the models, the alerts' rules, and
     how much history is kept.
 
-    `segments`: traits that KPIs and peer groups may be split by; `history`: how much of it is kept; `tags`: of the event
-    types that have some; `kpis`: None where none are computed.
+    `segments`: traits that KPIs and peer groups may be split by; `history`: how much of it is kept; `tags`: of the
+    event types that have some; `kpis`: None where none are computed.
     """
 
     bucket_seconds: int
@@ -157,8 +166,13 @@ class Scoring:
 
     @cached_property
     def retention(self) -> int:
-        """The longest window of any model, in buckets: older cells are let go."""
-        return max(model.window for model in self.models)
+        """In buckets, the longest window of any model, or what KPIs look back: older cells are let go."""
+        longest = max(model.window for model in self.models)
+        return longest if self.kpis is None else max(longest, self.kpis.days * self.buckets_per_day)
+
+    @property
+    def buckets_per_day(self) -> int:
+        return DAY_SECONDS // self.bucket_seconds
 
     @cached_property
     def hash(self) -> str:

@@ -17,6 +17,9 @@ EntityKey = tuple[str | None, str | None]
 
 NO_PARENT = -1
 
+NEVER = np.iinfo(np.int32).max
+"""The first bucket of who had no event."""
+
 
 def entity_id(key: EntityKey) -> str:
     """The id that readers see (SCORING 1).
@@ -49,7 +52,7 @@ def _encoded(text: str) -> str:
 
 class Roster:
     """Entity keys <-> rows, and what is known of each row: whether it stands for somebody, kind, its account's
-    row, its newest event.
+    row, its newest event, the bucket of its earliest one.
     """
 
     def __init__(self) -> None:
@@ -58,6 +61,7 @@ class Roster:
         self.kind = np.zeros(0, np.int8)
         self.parent = np.zeros(0, np.int32)
         self.last_ms: Int64s = np.zeros(0, np.int64)
+        self.first_bucket = np.zeros(0, np.int32)
         self.live = np.zeros(0, np.bool_)
         self._free: dict[int, None] = {}  # an ordered set
 
@@ -91,6 +95,7 @@ class Roster:
         self.kind[row] = Kind.ACCOUNT if key[1] is None else Kind.USER
         self.parent[row] = parent
         self.last_ms[row] = 0
+        self.first_bucket[row] = NEVER
 
     def enter_restored(self, accounts: Sequence[tuple[int, str]], users: Sequence[tuple[int, int, str]]) -> None:
         """Enter what a journal entry brought: (row, account id) and (row, account's row or -1, user id).
@@ -116,6 +121,7 @@ class Roster:
         self.kind[rows] = Kind.ACCOUNT if keys[0][1] is None else Kind.USER
         self.parent[rows] = NO_PARENT
         self.last_ms[rows] = 0
+        self.first_bucket[rows] = NEVER
 
     def reserve(self, rows: int) -> None:
         """Have at least so many rows; the new ones are free until they are entered."""
@@ -142,6 +148,6 @@ class Roster:
 
     def _grow(self, needed: int) -> None:
         size = max(needed, len(self.kind) * 3 // 2, 64)
-        for name in ("kind", "parent", "last_ms", "live"):
+        for name in ("kind", "parent", "last_ms", "first_bucket", "live"):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros(size - len(column), column.dtype)]))

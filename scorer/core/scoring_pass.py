@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from scorer.core.admission import Gate
 from scorer.core.benchmark_summary import Summary
+from scorer.core.days import DAY_MS
 from scorer.core.events import Int64s, TraitChanges
 from scorer.core.footing import Bases
 from scorer.core.judging import Judge, Judgement
@@ -35,6 +36,9 @@ SLICE_ROWS = 8_192
 
 SLICE_CELLS = 524_288
 """What they may hold."""
+
+REMEMBERED_MS = 400 * DAY_MS
+"""KPIs remember for so long when a member was first seen: who returns later is new."""
 
 NOBODY: Int64s = np.empty(0, np.int64)
 
@@ -346,6 +350,9 @@ class ScoringPass:
         rows = state.roster.live_rows()
         empty = rows[~held[rows]]
         empty = empty[~state.has_history(empty)]
+        if state.scoring.kpis is not None:
+            remembered = state.roster.last_ms[empty] >= state.now_ms - REMEMBERED_MS
+            empty = empty[~(remembered & (state.roster.kind[empty] == Kind.USER))]
         is_account = state.roster.kind[empty] == Kind.ACCOUNT
         self._freeable = np.concatenate([empty[~is_account], empty[is_account]])
 

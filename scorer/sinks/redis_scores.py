@@ -17,7 +17,7 @@ import structlog
 from redis.backoff import EqualJitterBackoff
 
 from scorer.core.model import Kind
-from scorer.core.publish import ScoreBatch
+from scorer.core.publish import KpiBatch, ScoreBatch
 from scorer.sinks.redis_link import AWAY, RedisRefused
 from scorer.sinks.redis_writer import Callbacks, Writer
 
@@ -100,8 +100,8 @@ class RedisScores:
         self._writer.ledger.forget(partition)
         self._writer.presence.forget(partition)
 
-    def submit(self, batch: ScoreBatch) -> None:
-        """All batches of one version are submitted without an await between them; an empty batch is allowed and only
+    def submit(self, batch: ScoreBatch | KpiBatch) -> None:
+        """Scores, or KPIs. All batches of one version are submitted without an await between them; an empty batch is allowed and only
         moves the acknowledged version. Heartbeat first: an emptied Redis is noticed by a heartbeat that is gone."""
         self._writer.presence.meet(batch.partition)
         self._writer.ledger.submitted(batch.partition, batch.version)

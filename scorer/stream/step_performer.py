@@ -68,8 +68,8 @@ class StepPerformer:
                 place.metrics.journal_bytes.inc(len(value))
                 self._check_clock(landed.timestamp_ms, began_ms)
                 return steps.Landed(landed.offset, landed.timestamp_ms)
-            case steps.Publish(version, batches, alerts):
-                for batch in batches:
+            case steps.Publish(version, batches, alerts, kpis):
+                for batch in (*batches, *kpis):
                     place.scores.submit(batch)
                 if alerts:
                     place.scores.submit_alerts(self.partition, version, [alert for _, alert in alerts])
