@@ -14,15 +14,18 @@ Rule 5: an account with traits but no event within the retention is `never_used`
     else `inactive`. If it had no traits either for a while, it may have been forgotten meanwhile: either is right,
     and it is in `gone`.
 Rule 6: the first state that fits: raw 0 without a benchmark is `warming_up`, not 1.
+Rule 7: first seen is a function of the days of the counted events alone, in whatever order they came: a day more than
+    400 days behind the one before it starts anew.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -46,6 +49,9 @@ Cell = tuple[int, str]
 """Bucket and event type."""
 
 HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+REMEMBERED_DAYS = 400
+"""For how long after somebody's last event we remember when they were first seen (decision 10)."""
 EXACT = Context(prec=60)
 
 
@@ -92,7 +98,9 @@ class Oracle:
         self._account_of: dict[str, str] = {}
         self.traits: dict[str, dict[str, str]] = {}
         """Of every account that has any."""
-        self._had_traits: set[str] = set()
+        self.once_told: set[tuple[str, str]] = set()
+        """Every trait's name and value that any account ever had."""
+        self.once_had_traits: set[str] = set()
         self._perhaps_forgotten: set[str] = set()
 
     def feed(
@@ -164,7 +172,8 @@ class Oracle:
             raise UnusableRecordError("bad_value")
         if merged:
             self.traits[account] = merged
-            self._had_traits.add(account)
+            self.once_had_traits.add(account)
+            self.once_told.update(merged.items())
         if merged and not before and account in self._members:
             newest = max(bucket for member in self._members[account] for bucket, _ in self._cells[member])
             if now_ms is None or newest < self._oldest(now_ms):
@@ -178,7 +187,20 @@ class Oracle:
 
     def _oldest(self, now_ms: int) -> int:
         """The oldest bucket within the retention."""
-        return now_ms // self.bucket_ms - self.scoring.retention + 1
+        return now_ms // self.bucket_ms - retention(self.scoring) + 1
+
+    def account_of(self, member: str) -> str | None:
+        return self._account_of.get(member)
+
+    def day_of(self, bucket: int) -> int:
+        """The day (UTC) that a bucket lies in; a bucket is a day or a divisor of one."""
+        return bucket * self.bucket_ms // DAY_MS
+
+    def first_seen(self, kind: Kind, entity_id: str, until: int | None = None) -> int | None:
+        """The day an entity was first seen, by its events up to day `until`; None if it has none."""
+        members = [entity_id] if kind is Kind.USER else self._members.get(entity_id, set())
+        days = {self.day_of(bucket) for member in members for bucket, _ in self._cells.get(member, {})}
+        return first_day(day for day in days if until is None or day <= until)
 
     def counts(self, now_ms: int | None = None) -> dict[Entity, dict[Cell, int]]:
         """Counts of every entity by (bucket, event type), in units of 1e-6; with `now_ms`, within the retention only.
@@ -240,7 +262,7 @@ class Oracle:
 
     def gone(self, now_ms: int) -> set[tuple[str, str, str]]:
         """(model, kind, entity id) of those that are known no more, or may not be (Rules 4 and 5)."""
-        known = self.counts().keys() | {(Kind.ACCOUNT, account) for account in self._had_traits}
+        known = self.counts().keys() | {(Kind.ACCOUNT, account) for account in self.once_had_traits}
         gone = known - self._present(self.counts(now_ms))
         return {
             (model.name, kind.label, entity_id)
@@ -284,6 +306,22 @@ class Oracle:
                 Yardstick(None, 0, steepness) if plain else Yardstick(benchmark, len(active[group]), steepness)
             )
         return found
+
+
+def retention(scoring: Scoring) -> int:
+    """For how many buckets counts are kept: the longest window of the models and, of KPIs, 2N + 1 and N + 8 days."""
+    windows = [model.window for model in scoring.models]
+    if scoring.kpis is not None:
+        a_day = DAY_MS // 1000 // scoring.bucket_seconds
+        windows += [(2 * scoring.kpis.window + 1) * a_day, (scoring.kpis.window + 8) * a_day]
+    return max(windows)
+
+
+def first_day(days: Iterable[int]) -> int | None:
+    """The first of the days that are remembered (Rule 7)."""
+    ordered = sorted(days)
+    starts = ordered[:1] + [day for before, day in pairwise(ordered) if day - before > REMEMBERED_DAYS]
+    return starts[-1] if starts else None
 
 
 def peer_path(peers: Sequence[str], traits: Mapping[str, str]) -> list[str]:
