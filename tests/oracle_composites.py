@@ -42,7 +42,7 @@ def pes(kpis: Kpis, combine: str = "mean", stickiness: str = "stickiness") -> Co
 
 
 def health(weights: Mapping[str, float], parts: Mapping[str, float | None]) -> Composite:
-    """The weighted mean of the parts that exist. `parts`, by the names in `weights`, are in one unit, such as 0..100."""
+    """The weighted mean of the parts that exist. `parts`, by the names in `weights`, are in one unit (0..100)."""
     total = weight_of_all = Fraction(0)
     for name, weight in weights.items():
         part = parts[name]
