@@ -1,7 +1,7 @@
 """Made-up histories for KPIs: what a few accounts' members did over 100 days, and what was said of the accounts.
 
-`histories` is a strategy: few members with habits, which shrink to single events of one member on day 0. `big_history`
-is the same at random for many accounts, the same for the same seed.
+`histories` is a strategy: few members with habits, which shrink to single events of one member on the last complete
+day. `big_history` is the same at random for many accounts, the same for the same seed.
 """
 
 from collections.abc import Iterator
@@ -105,25 +105,26 @@ def scoring(window: int, bucket_seconds: int = 86_400) -> Scoring:
 
 @st.composite
 def scorings(draw: st.DrawFn) -> Scoring:
-    drawn = scoring(draw(st.sampled_from([7, 30, 1, 3, 45])), draw(st.sampled_from([86_400, 3_600, 21_600])))
+    drawn = scoring(draw(st.sampled_from([30, 7, 30, 45, 30, 7, 3, 1])), draw(st.sampled_from([86_400, 3_600, 21_600])))
     segments = draw(st.sampled_from([("plan", "region"), ("plan",), ()]))
-    tags = draw(st.sampled_from([TAGS, {}]))
+    tags = draw(st.sampled_from([TAGS, TAGS, TAGS, {}]))
     models = (replace(MODEL, window=draw(st.sampled_from([1, 10, 120]))),)
     return replace(drawn, segments=segments, tags=tags, models=models)
 
 
+days_ago = st.sampled_from([1, 0, 1, 2, 3, 0, 6, 7, 8, 14, 15, 29, 30, 31, 59, 60, 61, 90]) | st.integers(1, DAYS)
 habits = st.builds(
     Habit,
-    account=st.sampled_from(["acme", "other", "one/two", None]),
-    user=st.sampled_from(["ann", "bob", "cid", EXCLUDED]),
-    event=st.sampled_from([*EVENTS, UNNAMED]),
+    account=st.sampled_from(["acme", "acme", "other", "one/two", None]),
+    user=st.sampled_from(["ann", "ann", "bob", "cid", "dan", "eve", "fay", EXCLUDED]),
+    event=st.sampled_from(["seen", "report", "slack", *EVENTS, *EVENTS, UNNAMED]),
     value=st.sampled_from([1, 0, 2.5, 90, 1e-6]),
-    first=st.integers(0, DAYS - 1) | st.sampled_from([-330, -400, -460]),
-    every=st.sampled_from([1, 2, 7, 29, 30, 31, 60, 399, 400, 401]),
+    first=(days_ago | days_ago | st.sampled_from([401, 402, 430, 431, 460])).map(lambda ago: DAYS - ago),
+    every=st.sampled_from([1, 2, 1, 7, 14, 29, 30, 31, 60, 399, 400, 401]),
     times=st.integers(1, 6),
     hour=st.sampled_from([0, 12, 23]),
-    days_late=st.sampled_from([0, 0, 0, 1, 8, 40, 90]),
-    event_id=st.sampled_from([None, None, "e"]),
+    days_late=st.sampled_from([0, 0, 0, 0, 0, 0, 1, 8, 40, 90]),
+    event_id=st.sampled_from([None, None, None, "e"]),
 )
 said = st.builds(
     Said,
@@ -131,7 +132,7 @@ said = st.builds(
     traits=st.fixed_dictionaries(
         {},
         optional={
-            "licenses": st.sampled_from([4, 1, 0, "9", "many", None]),
+            "licenses": st.sampled_from([4, 1, 3, 0, "9", "many", None]),
             "active_licenses": st.sampled_from([2, 0, "3", "few", None]),
             "plan": st.sampled_from(["pro", "free", "a=b", "", None]),
             "region": st.sampled_from(["eu", "us", None]),
@@ -144,10 +145,11 @@ said = st.builds(
 
 @st.composite
 def histories(draw: st.DrawFn) -> KpiHistory:
-    """Ends on any day from 1 to `DAYS` on; what comes later isn't there."""
+    """Ends on day `DAYS`; what would have come later isn't there."""
     drawn = draw(scorings())
-    now_ms = (START_DAY + draw(st.integers(1, DAYS))) * DAY_MS + draw(st.sampled_from([0, 1, 5, 23])) * HOUR_MS
-    everything: list[Habit | Said] = [*draw(st.lists(habits, max_size=12)), *draw(st.lists(said, max_size=6))]
+    now_ms = (START_DAY + DAYS) * DAY_MS + draw(st.sampled_from([13, 0, 23])) * HOUR_MS
+    done = draw(st.lists(habits, max_size=3) | st.lists(habits, min_size=4, max_size=14))
+    everything: list[Habit | Said] = [*done, *draw(st.lists(said, max_size=6))]
     return KpiHistory(drawn, _until(now_ms, [each for source in everything for each in source.told()]), now_ms)
 
 

@@ -30,7 +30,7 @@ class Rules:
 
 def tenure_factor(window_days: Fraction, days_ago: int) -> Fraction:
     """What the raw of an entity first seen so many days ago is multiplied with."""
-    return max(Fraction(1), window_days / max(days_ago, 7)) if days_ago < window_days else Fraction(1)
+    return max(Fraction(1), window_days / max(days_ago, 7))
 
 
 def self_benchmark(raws: Mapping[int, float], today: int) -> float | None:
