@@ -30,7 +30,8 @@ class Benchmark:
 
     `raw` is None below the model's `min_population`; `steepness` is the k that `steepness: auto` solved, else None.
     `version` is new with each change that a score can show, and stands for one benchmark of the model and kind only;
-    `model_version` grows with each change of the model. `computed_at` in epoch seconds.
+    `model_version` grows with each change of the model. `computed_at` in epoch seconds. `bucket`: the one that was the
+    current one for the raw scores behind it.
     """
 
     model: str
@@ -44,6 +45,7 @@ class Benchmark:
     exact: bool = True
     peers: str = EVERYONE
     steepness: float | None = None
+    bucket: int | None = None
 
     @property
     def key(self) -> bytes:
@@ -51,7 +53,7 @@ class Benchmark:
 
     def record(self, epoch: int, number: int) -> bytes:
         """A msgpack map: "s" schema, "e" epoch, "n" number, "h" the model's hash, "v" version, "mv" model version,
-        "at" computed at, "k" steepness (of `auto` only)."""
+        "at" computed at, "b" bucket, "k" steepness (of `auto` only)."""
         fields = {
             "s": SCHEMA,
             "e": epoch,
@@ -63,6 +65,7 @@ class Benchmark:
             "mv": self.model_version,
             "at": self.computed_at,
             "exact": self.exact,
+            "b": self.bucket,
         }
         if self.steepness is not None:
             fields["k"] = self.steepness
@@ -101,6 +104,7 @@ class Benchmarks:
             data["exact"],
             peers,
             data.get("k"),
+            data.get("b"),
         )
         held[peers] = (stamp, benchmark)
         self._bases.clear()
@@ -142,7 +146,7 @@ class Benchmarks:
                 found = None
             if found is not None and found.raw is not None:
                 k = found.steepness if found.steepness is not None else auto
-                return Basis(found.raw, found.version, found.model_version, found.population, k)
+                return Basis(found.raw, found.version, found.model_version, found.population, k, bucket=found.bucket)
             if group != EVERYONE:
                 group = parent_of(group)
             elif found is None:

@@ -2,7 +2,9 @@
 
 Rule 1: merging is a union of numbers or a sum of counts: deterministic and free of order, so that two owners for a
   moment, a restart or a rebuild all arrive at the same benchmark.
-Rule 2: it waits until every partition has been caught up, with all the groups that it lists.
+Rule 2: it waits until every partition has been caught up, with all the groups that it lists; and, when a bucket
+  closes, for a while until all have aged: with some raw scores of before and some of after, a benchmark would fall in
+  steps, and everyone's score would rise and fall with it.
 Rule 3: a group that some partition had too many groups to list isn't known in full, so it has no benchmark.
 Rule 4: exact if all sent raw scores, and no more than `RAW_VALUES`; else everything becomes a histogram.
 """
@@ -27,19 +29,39 @@ Shares = dict[str, list[Summary]]
 
 
 def merge(
-    scoring: Scoring, partitions: int, summaries: Summaries, known: Benchmarks, now_seconds: float
+    scoring: Scoring,
+    partitions: int,
+    summaries: Summaries,
+    known: Benchmarks,
+    now_seconds: float,
+    *,
+    patient: bool = False,
 ) -> Iterator[Benchmark | None]:
     """The benchmarks that differ from the known ones, once every partition has been caught up.
 
-    None stands for a step without news: each takes well under 50 ms.
+    None stands for a step without news: each takes well under 50 ms. `patient`: not of a model of which some partition
+    hasn't come to the newest bucket yet.
     """
     for model in scoring.models:
         model_version = _model_version(model, known)
         for kind in model.kinds:
             shares = yield from _shares(model, kind, partitions, summaries)
-            if shares is not None:
-                blank = Benchmark(model.name, model.hash, kind, None, 0, 0, model_version, now_seconds)
-                yield from _changed(blank, model, shares, known)
+            if shares is None or (patient and len(_buckets(shares)) > 1):
+                continue
+            newest = max(_buckets(shares), default=None)
+            blank = Benchmark(model.name, model.hash, kind, None, 0, 0, model_version, now_seconds, bucket=newest)
+            yield from _changed(blank, model, shares, known)
+
+
+def apart(scoring: Scoring, partitions: int, summaries: Summaries) -> bool:
+    """Whether some partition of all that have told of themselves is in an earlier bucket than another."""
+    of_all = [summaries.of(model, kind) for model in scoring.models for kind in model.kinds]
+    return any(len(of) == partitions and len({each.bucket for each in of.values()}) > 1 for of in of_all)
+
+
+def _buckets(shares: Shares) -> set[int]:
+    """The buckets that the partitions are in."""
+    return {share.bucket for share in shares[EVERYONE] if share.bucket is not None}
 
 
 def _model_version(model: Model, known: Benchmarks) -> int:
@@ -84,7 +106,7 @@ def _changed(blank: Benchmark, model: Model, shares: Shares, known: Benchmarks) 
         elif before is None or _shows(before, merged, model):
             version += 1
             yield replace(merged, version=version)
-        elif (before.population, before.exact) != (merged.population, merged.exact):
+        elif (before.population, before.exact, before.bucket) != (merged.population, merged.exact, merged.bucket):
             yield replace(merged, version=before.version)
 
 

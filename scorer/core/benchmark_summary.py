@@ -56,9 +56,10 @@ class SummaryKey(NamedTuple):
 class Summary:
     """One partition's share of a benchmark: the raw scores above 0 of one model, kind and peer group.
 
-    `caught_up`: the partition has been at its log's end once. `event_ms`: its largest event time, epoch ms. `raws` is
-    empty where there is a `histogram`. Of everyone: `groups`, the partition's other groups, and `cut` if there were too
-    many of them, so that some aren't listed.
+    `caught_up`: the partition has been at its log's end once. `event_ms`: its largest event time, epoch ms. `bucket`:
+    the current one for the raw scores, which age as buckets close. `raws` is empty where there is a `histogram`. Of
+    everyone: `groups`, the partition's other groups, and `cut` if there were too many of them, so that some aren't
+    listed.
     """
 
     model: str
@@ -72,6 +73,7 @@ class Summary:
     histogram: Histogram | None = None
     groups: tuple[str, ...] = ()
     cut: bool = False
+    bucket: int | None = None
 
     def holding(self, peers: str, raws: Floats) -> "Summary":
         """This one for another group, of so many raw scores in any order."""
@@ -99,10 +101,10 @@ class Summary:
     def body(self) -> bytes:
         """A msgpack map.
 
-        "h" the model's hash, "c" caught up, "raw" the raw scores (f8), or "i" and "k" a histogram's indexes (i4) and
-        counts (i8), "g" the other groups, "x" if some were left out.
+        "h" the model's hash, "c" caught up, "b" bucket, "raw" the raw scores (f8), or "i" and "k" a histogram's
+        indexes (i4) and counts (i8), "g" the other groups, "x" if some were left out.
         """
-        fields: dict[str, Any] = {"h": self.model_hash, "c": self.caught_up}
+        fields: dict[str, Any] = {"h": self.model_hash, "c": self.caught_up, "b": self.bucket}
         if self.histogram is None:
             fields["raw"] = self.raws.astype("<f8").tobytes()
         else:
@@ -134,6 +136,7 @@ class Summary:
             histogram,
             tuple(fields.get("g", ())),
             fields.get("x", False),
+            fields.get("b"),
         )
 
     def records(self, epoch: int, number: int) -> Iterator[tuple[bytes, bytes]]:

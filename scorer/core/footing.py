@@ -17,7 +17,7 @@ class Basis:
     """What a model's scores of one kind and peer group rest on: the benchmark B in force, or None while there is none.
 
     `steepness` is the benchmark's own where the model's is `auto`, else None. `too_few`: the version is of a record
-    that says so, and B the file's `initial`.
+    that says so, and B the file's `initial`. `bucket`: the one that B was computed in; None where it ages with none.
     """
 
     benchmark: float | None
@@ -26,6 +26,7 @@ class Basis:
     population: int = 0
     steepness: float | None = None
     too_few: bool = False
+    bucket: int | None = None
 
     @property
     def computed_version(self) -> int:
@@ -70,6 +71,10 @@ class Footing:
     def counted(self) -> bool:
         """Whether anyone was ever counted: until then, a model that was changed keeps what readers have of it."""
         return self.groups[0].version > 0
+
+    def is_before(self, bucket: int) -> bool:
+        """Whether a benchmark is of an earlier bucket: since it closed everyone has aged, and the benchmark hasn't."""
+        return any(basis.bucket is not None and basis.bucket < bucket for basis in self.groups)
 
     def moved_since(self, before: "Footing | None") -> bool:
         """Whether anyone who was known before may score differently. A group that is new has new members only."""

@@ -192,6 +192,7 @@ class PartitionState(Fold):
         *,
         moves_wait: Callable[[], bool] = lambda: False,
         rules_paused: bool = False,
+        patient: bool = True,
     ) -> Iterator[None]:
         """Judge whoever changed, in steps well under 50 ms; see `ScoringPass.run`."""
         self.now_ms = max(self.now_ms, now_ms)
@@ -199,7 +200,9 @@ class PartitionState(Fold):
             self._adopt_rules(self._models_before)
             self._models_before = None
         self._close_days()
-        return self.passes.run(self.now_ms, bases, sweep_rows, moves_wait=moves_wait, rules_paused=rules_paused)
+        return self.passes.run(
+            self.now_ms, bases, sweep_rows, moves_wait=moves_wait, rules_paused=rules_paused, patient=patient
+        )
 
     def _close_days(self) -> None:
         """The days that `now` has left close with what readers were last told."""

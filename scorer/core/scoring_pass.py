@@ -4,7 +4,9 @@ Rule 1: who has new events is summed anew, judged and told in this pass, before 
 Rule 2: when a bucket closes, everyone is summed anew; a benchmark that moved costs the curve only. Both are walks
         over all rows, in slices, and go on in the next pass where one is ended before them: the driver decides when
         there is enough to journal.
-Rule 3: of what a walk finds, readers hear at once of another band or state, and of moves that can be seen as long as
+Rule 3: after a bucket has closed, everyone is judged against a benchmark that has aged like themselves, as soon as
+        there is one: against the one before, everyone would fall and rise again, and some would alert.
+Rule 4: of what a walk finds, readers hear at once of another band or state, and of moves that can be seen as long as
         the budget lasts; a sweep in the background tells the rest, so many rows a pass. At rest everyone's exact score
         was told. A worker with few rows tells everything at once.
 """
@@ -74,6 +76,8 @@ class ScoringPass:
         self._bucket = -1
         self._ageing = Walk(0)
         self._rejudging: dict[Judgement, Walk] = {}
+        self.awaiting: set[Judgement] = set()
+        """Whose benchmark is of an earlier bucket: readers keep what they have."""
         self._sweeping: dict[Judgement, int] = {}
         self._swept_to = 0
         self._freeable = NOBODY
@@ -134,19 +138,25 @@ class ScoringPass:
         return self._ageing.done
 
     @property
+    def settled_bucket(self) -> int:
+        """The newest bucket that all raw scores are of."""
+        return self._bucket if self.settled else -1
+
+    @property
     def unfinished(self) -> bool:
         """Whether a pass was ended before its walks were."""
         return not self.events_told or not self._ageing.done or bool(self._rejudging)
 
     @property
     def waiting(self) -> bool:
-        """Whether a model that was changed has no benchmark yet: readers keep what they have of the one before."""
-        return any(self.judge.waits(judgement) for judgement in self.judge.footing)
+        """Whether a model has no benchmark yet, as it was changed or as the one it has is of an earlier bucket: readers
+        keep what they have."""
+        return bool(self.awaiting) or any(self.judge.waits(judgement) for judgement in self.judge.footing)
 
     @property
     def at_rest(self) -> bool:
         """Whether everyone's exact score was told, as of the last pass."""
-        return not self.unfinished and not self._sweeping
+        return not self.unfinished and not self._sweeping and not self.awaiting
 
     def run(
         self,
@@ -156,21 +166,24 @@ class ScoringPass:
         *,
         moves_wait: Callable[[], bool] = lambda: False,
         rules_paused: bool = False,
+        patient: bool = True,
     ) -> Iterator[None]:
         """One pass, a step at a time; it may be left after any step. Whoever has events after its start is left to
-        the next pass.
+        the next pass. Unless it is `patient`, nobody waits for a benchmark of this bucket.
 
         `sweep_rows`: at most so many rows are told what can wait; None: nothing can. `moves_wait` is asked with each
         step whether moves within a band can, however large. `rules_paused`: nobody is alerted.
         """
         self.judge.paused, self.judge.moves_wait = rules_paused, moves_wait
-        self._begin(now_ms // (self._state.scoring.bucket_seconds * 1000), bases)
+        self._begin(now_ms // (self._state.scoring.bucket_seconds * 1000), bases, patient=patient)
         everything = sweep_rows is None
         self.events_told = False
         for rows in self._slices(np.flatnonzero(self._state.dirty[: len(self._state.roster)])):
             self._sum(rows)
             for judgement in self._judgements:
+                self.judge.paused = rules_paused or judgement in self.awaiting
                 self.judge.judge(judgement, rows, everything=True)
+            self.judge.paused = rules_paused
             yield
         self.events_told = True
         self._judge_due()
@@ -180,12 +193,18 @@ class ScoringPass:
         held = self._state.models
         self.owing = {code for code in self.owing if held[code].again.any()}
 
-    def _begin(self, bucket: int, bases: Bases) -> None:
+    def _begin(self, bucket: int, bases: Bases, *, patient: bool) -> None:
         closes = bucket > self._bucket
         if closes:
             self._close_buckets(bucket)
         for judgement in self._judgements:
-            if self.judge.stand_on(judgement, bases) and not closes:
+            moved = self.judge.stand_on(judgement, bases)
+            waited = judgement in self.awaiting
+            if patient and (closes or waited) and self.judge.footing[judgement].is_before(bucket):
+                self.awaiting.add(judgement)
+                continue
+            self.awaiting.discard(judgement)
+            if (moved or waited) and not closes:
                 self._rejudge([judgement])
         if self.judge.overlooked and not self.judge.paused:
             self.judge.overlooked = False
@@ -195,16 +214,20 @@ class ScoringPass:
         state, rows = self._state, self.judge.due()
         rows = rows[~state.dirty[rows]]
         for judgement in self._judgements if len(rows) else ():
-            self.judge.judge(judgement, rows, everything=True)
+            if judgement not in self.awaiting:
+                self.judge.judge(judgement, rows, everything=True)
 
     @property
     def _slice_rows(self) -> int:
         return max(1, SLICE_ROWS // max(1, len(self._scorers)))
 
     def _rejudge(self, judgements: list[Judgement]) -> None:
-        """From here on everyone is to be judged anew: at once what can't wait, by the sweep what can."""
+        """From here on everyone is to be judged anew: at once what can't wait, by the sweep what can. Not yet whose
+        benchmark is of an earlier bucket: they are once that has come."""
         rows = len(self._state.roster)
         for judgement in judgements if rows else ():
+            if judgement in self.awaiting:
+                continue
             self._rejudging[judgement] = Walk(rows)
             self._sweeping[judgement] = rows
 
@@ -218,9 +241,11 @@ class ScoringPass:
             if len(rows):
                 self._sum(rows)
             for judgement in self._judgements:
-                self.judge.judge(judgement, rows, everything=everything, certainly=with_events)
+                if judgement not in self.awaiting:
+                    self.judge.judge(judgement, rows, everything=everything, certainly=with_events)
             if self._ageing.done and self._ageing.told_all:
-                self._sweeping.clear()
+                still = self.awaiting | self._rejudging.keys()
+                self._sweeping = {each: left for each, left in self._sweeping.items() if each in still}
             yield
 
     def _rejudge_all(self, everything: bool) -> Iterator[None]:
@@ -238,12 +263,14 @@ class ScoringPass:
 
     def _sweep(self, rows: int) -> Iterator[None]:
         """Go on from where the last sweep ended, round and round, until everyone was visited since the last move."""
-        while rows > 0 and self._sweeping:
+        while rows > 0 and self._sweeping.keys() - self.awaiting:
             if self._swept_to >= len(self._state.roster):
                 self._swept_to = 0
             first, stop = self._swept_to, min(self._swept_to + min(rows, self._slice_rows), len(self._state.roster))
             due = self._summed(first, stop)
             for judgement, left in list(self._sweeping.items()):
+                if judgement in self.awaiting:
+                    continue
                 self.judge.judge(judgement, due, everything=True)
                 if left > stop - first:
                     self._sweeping[judgement] = left - (stop - first)
@@ -271,7 +298,7 @@ class ScoringPass:
 
     def take_freed(self, limit: int) -> Int64s:
         """Rows that hold nothing any more, users first: an account's row outlives those of its users."""
-        if self.unfinished:  # a walk may come to them yet
+        if self.unfinished or self.awaiting:  # a walk may come to them yet
             return NOBODY
         rows, self._freeable = self._freeable[:limit], self._freeable[limit:]
         if not len(rows):
@@ -302,7 +329,7 @@ class ScoringPass:
         groups = self.peer_groups(model)
         codes, lineages = groups.codes(active), self._lineages[groups.peers]
         lineages.follow(groups.names)
-        blank = Summary(model.name, model.hash, kind, state.partition, caught_up, state.event_ms)
+        blank = Summary(model.name, model.hash, kind, state.partition, caught_up, state.event_ms, bucket=self._bucket)
         return peer_shares(blank, raw[active], codes, lineages)
 
     def summaries(self, caught_up: bool) -> Iterator[Summary]:

@@ -6,13 +6,14 @@ publishes what changed; every worker scores by what it reads.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import xxhash
 
 from scorer.core.benchmark import EVERYONE, Benchmark, Benchmarks
-from scorer.core.benchmark_merge import merge
+from scorer.core.benchmark_merge import apart, merge
 from scorer.core.benchmark_summary import Summaries, Summary, SummaryKey
 from scorer.core.footing import Basis
 from scorer.core.model import Kind, Model, Scoring
@@ -26,6 +27,9 @@ _log = logging.getLogger(__name__)
 
 SEND_BYTES = 4_000_000
 """Summaries are gathered up to here and written together: a partition with many groups has many small ones."""
+
+BUCKET_PATIENCE_SECONDS = 30.0
+"""How long a partition that doesn't come to the newest bucket is waited for; then a benchmark is made all the same."""
 
 
 @dataclass
@@ -60,6 +64,7 @@ class Exchange:
         self._sent: dict[SummaryKey, tuple[int, bytes]] = {}
         self._warned: set[tuple[str, Kind]] = set()
         self._number = 0
+        self._together = time.monotonic()
 
     async def start(self) -> None:
         """Read all that is there; scores that are computed before that would be wrong."""
@@ -139,7 +144,12 @@ class Exchange:
         """For the owner of partition 0: publish the benchmarks that changed, and mend what an older owner wrote."""
         news: dict[bytes, Benchmark] = {}
         now_seconds = self._clock.wall_ms() / 1000
-        for benchmark in merge(self._scoring, partitions, self._summaries, self._benchmarks, now_seconds):
+        if not apart(self._scoring, partitions, self._summaries):
+            self._together = time.monotonic()
+        patient = time.monotonic() - self._together < BUCKET_PATIENCE_SECONDS
+        for benchmark in merge(
+            self._scoring, partitions, self._summaries, self._benchmarks, now_seconds, patient=patient
+        ):
             if benchmark is not None:
                 news[benchmark.key] = benchmark
             await asyncio.sleep(0)

@@ -17,6 +17,7 @@ from scorer.core.journal.steps import Steps
 from scorer.core.partition import PartitionState
 from scorer.stream.arrears import Arrears
 from scorer.stream.dead_letters import DeadLetter
+from scorer.stream.exchange import BUCKET_PATIENCE_SECONDS
 from scorer.stream.latencies import Latencies
 from scorer.stream.ports import Chunk, Flow
 from scorer.stream.publishing_budget import PublishingBudget, SweepPace
@@ -75,6 +76,7 @@ class OwnedPartition:
         self._pace = SweepPace(budget, len(place.scoring.models))
         self._pausing = False
         self._latencies = Latencies()
+        self._awaiting_since = time.monotonic()
 
     def _new_state(self) -> PartitionState:
         place = self._place
@@ -333,6 +335,7 @@ class OwnedPartition:
                 sweep_rows,
                 moves_wait=_never if sweep_rows is None else budget.overdrawn,
                 rules_paused=self._rules_pause(),
+                patient=time.monotonic() - self._awaiting_since < BUCKET_PATIENCE_SECONDS,
             ):
                 budget.charge(draft.scores - told)
                 told = draft.scores
@@ -343,6 +346,8 @@ class OwnedPartition:
             self.drop()
             raise
         budget.charge(draft.scores - told)
+        if not state.passes.awaiting:
+            self._awaiting_since = time.monotonic()
         if sweep_rows and not state.passes.unfinished:
             self._pace.swept()
 

@@ -135,15 +135,22 @@ class Owners:
             await self._leave(partition)
 
     async def exchange(self) -> None:
-        """Send summaries and merge benchmarks, every interval and when a partition has caught up. Runs for ever."""
-        known: set[int] = set()
+        """Send summaries and merge benchmarks: every interval, when a partition has caught up, and when all of them
+        have come to another bucket. Runs for ever."""
         while True:
-            caught_up = {p for p, each in self._standing() if each.caught_up}
+            caught_up, bucket = self._caught_up(), self._settled_bucket()
             due = time.monotonic() + self._benchmark_seconds
             await self._exchange_once()
-            known = caught_up
-            while time.monotonic() < due and {p for p, each in self._standing() if each.caught_up} <= known:
+            while time.monotonic() < due and self._caught_up() <= caught_up and self._settled_bucket() <= bucket:
                 await asyncio.sleep(min(0.1, self._benchmark_seconds))
+
+    def _caught_up(self) -> set[int]:
+        return {partition for partition, each in self._standing() if each.caught_up}
+
+    def _settled_bucket(self) -> int:
+        """The newest bucket that the raw scores of all partitions here are of."""
+        states = (each.owner.state for _, each in self._standing())
+        return min((state.passes.settled_bucket for state in states if state is not None), default=-1)
 
     async def _exchange_once(self) -> None:
         """All summaries first: the merger takes its own worker's partitions as they are now."""

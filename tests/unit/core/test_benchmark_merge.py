@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scorer.core import benchmark_summary
 from scorer.core.benchmark import EVERYONE, Benchmarks
-from scorer.core.benchmark_merge import AT_ONCE, merge
+from scorer.core.benchmark_merge import AT_ONCE, apart, merge
 from scorer.core.benchmark_summary import RAW_VALUES, Summaries
 from scorer.core.model import BenchmarkRule, Curve, Kind, Scoring, Shape, Weight
 from tests import oracle
@@ -118,6 +118,38 @@ def test_a_model_that_returns_to_an_earlier_form_is_a_new_version_though_a_group
         {EVERYONE: (2, 2.8), PRO: (2, None)},
         {EVERYONE: (3, 2.8), PRO: (3, None)},
     ]
+
+
+def test_partitions_in_different_buckets_are_waited_for_with_patience() -> None:
+    known, scoring = Benchmarks(), Scoring(86_400, ("a",), (MODEL,))
+    early = replace(summary(0, 4, 4, 4), bucket=20_000)
+    shares = [early, replace(summary(1, 2, 2, 2), bucket=20_001)]
+    summaries = read(*(records(share) for share in shares))
+    assert apart(scoring, 2, summaries) and not apart(scoring, 3, summaries)
+    assert list(merge(scoring, 2, summaries, known, NOW, patient=True)) == []
+    for key, value in records(replace(early, raws=np.array([2.0, 2.0, 2.0]), bucket=20_001), number=2):
+        summaries.read(key, value)
+    assert not apart(scoring, 2, summaries)
+    (found,) = [each for each in merge(scoring, 2, summaries, known, NOW, patient=True) if each is not None]
+    assert (found.raw, found.bucket) == (2.0, 20_001)
+
+
+def test_without_patience_the_newest_bucket_is_the_benchmarks() -> None:
+    scoring = Scoring(86_400, ("a",), (MODEL,))
+    shares = [replace(summary(number, 4, 4, 4), bucket=20_000 + number) for number in range(2)]
+    summaries = read(*(records(share) for share in shares))
+    (found,) = [each for each in merge(scoring, 2, summaries, Benchmarks(), NOW) if each is not None]
+    assert (found.raw, found.bucket) == (4.0, 20_001)
+
+
+def test_a_benchmark_that_stays_in_another_bucket_is_told_with_its_version() -> None:
+    known = Benchmarks()
+    seen = []
+    for number, bucket in enumerate((20_000, 20_001, 20_001), start=1):
+        found = merged(read(records(replace(summary(0, 4, 4, 4), bucket=bucket), number=number)), known)
+        seen.append(found and (found.version, found.bucket))
+    assert seen == [(1, 20_000), (1, 20_001), None]
+    assert known.bases(MODEL, MODEL.kinds[0], [EVERYONE])[0].bucket == 20_001
 
 
 # Peer groups
