@@ -133,10 +133,8 @@ class Fold:
             account = events
         self.counts.add(cell_keys(rows, events.buckets, events.types), events.values)
         self.counts.add(cell_keys(parents, account.buckets, account.types), account.values)
-        np.maximum.at(self.roster.last_ms, rows, events.ts_ms)
-        np.maximum.at(self.roster.last_ms, parents, account.ts_ms)
-        np.minimum.at(self.roster.first_bucket, rows, events.buckets)
-        np.minimum.at(self.roster.first_bucket, parents, account.buckets)
+        self.roster.saw(rows, events.buckets, events.ts_ms)
+        self.roster.saw(parents, account.buckets, account.ts_ms)
         self.dirty[rows] = True
         self.dirty[parents] = True
         if self.board is not None:

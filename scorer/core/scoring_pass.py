@@ -27,6 +27,7 @@ from scorer.core.judging import Judge, Judgement
 from scorer.core.model import Kind, Model
 from scorer.core.peer_shares import Lineages, peer_shares
 from scorer.core.peers import PeerGroups
+from scorer.core.roster import REMEMBERED_DAYS
 from scorer.core.score import CellView, Floats, RawScorer
 from scorer.core.standing import State
 
@@ -38,9 +39,6 @@ SLICE_ROWS = 8_192
 
 SLICE_CELLS = 524_288
 """What they may hold."""
-
-REMEMBERED_MS = 400 * DAY_MS
-"""KPIs remember for so long when a member was first seen: who returns later is new."""
 
 NOBODY: Int64s = np.empty(0, np.int64)
 
@@ -378,7 +376,7 @@ class ScoringPass:
         empty = rows[~held[rows]]
         empty = empty[~state.has_history(empty)]
         if state.scoring.kpis is not None:
-            remembered = state.roster.last_ms[empty] >= state.now_ms - REMEMBERED_MS
+            remembered = state.roster.last_ms[empty] >= state.now_ms - (REMEMBERED_DAYS + 1) * DAY_MS
             empty = empty[~(remembered & (state.roster.kind[empty] == Kind.USER))]
         is_account = state.roster.kind[empty] == Kind.ACCOUNT
         self._freeable = np.concatenate([empty[~is_account], empty[is_account]])

@@ -37,8 +37,10 @@ class Inbox:
         return bool(self._queue)
 
     def add(self, batch: ScoreBatch | KpiBatch) -> None:
-        rendering = KpiRendering if isinstance(batch, KpiBatch) else Rendering
-        self._queue.append(_Unrendered(rendering(self._namespace, batch)))
+        if isinstance(batch, KpiBatch):
+            self._queue.append(_Unrendered(KpiRendering(self._namespace, batch)))
+        else:
+            self._queue.append(_Unrendered(Rendering(self._namespace, batch)))
         self.rows += len(batch)
 
     def add_alerts(self, partition: int, version: str, alerts: Sequence[bytes]) -> None:

@@ -101,8 +101,9 @@ class RedisScores:
         self._writer.presence.forget(partition)
 
     def submit(self, batch: ScoreBatch | KpiBatch) -> None:
-        """Scores, or KPIs. All batches of one version are submitted without an await between them; an empty batch is allowed and only
-        moves the acknowledged version. Heartbeat first: an emptied Redis is noticed by a heartbeat that is gone."""
+        """Scores, or KPIs. All batches of one version are submitted without an await between them; an empty batch is
+        allowed and only moves the acknowledged version. Heartbeat first: an emptied Redis is noticed by a heartbeat
+        that is gone."""
         self._writer.presence.meet(batch.partition)
         self._writer.ledger.submitted(batch.partition, batch.version)
         self._writer.inbox.add(batch)

@@ -149,6 +149,11 @@ class Board:
         self._noted += 1
         self._due.update(dict.fromkeys(units, self._noted))
 
+    @property
+    def settled(self) -> bool:
+        """Whether everyone is counted, as of the last call of `count`, and told."""
+        return not self._due and not self.untold and self.totals is self._coming
+
     # ---- counting
 
     def count(self, today: int) -> Iterator[None]:
