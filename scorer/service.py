@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -123,10 +123,14 @@ class Worker:
                 publish_benchmark(scores, benchmark, raw)
                 owners.benchmark_changed(benchmark, raw)
 
+        def on_kpis(kind: str, entity_id: str, version: str, body: str, kpis: Mapping[str, Any]) -> None:
+            scores.kpis(kind, entity_id, version, body)
+            self.metrics.set_kpis(entity_id, kpis)
+
         log = JournalLog(connection, names.journal, patience=patience)
         letters = DeadLetters(connection, names.dead_letters, max_bytes=facts.dead_letter_bytes, patience=patience)
         alerts = AlertTopic(connection, names.alerts, patience=patience)
-        exchange = Exchange(connection, names, self._scoring, clock, on_benchmark, patience=patience)
+        exchange = Exchange(connection, names, self._scoring, clock, on_benchmark, on_kpis, patience=patience)
         name = settings.instance or socket.gethostname()
         identity = Identity(name, self._scoring.bucket_seconds, self._scoring.hash)
         place = Workplace(
@@ -137,6 +141,7 @@ class Worker:
             partitions=facts.partitions,
             dedupe_ids=settings.dedupe_ids,
             publish_interval=settings.publish_interval,
+            kpi_interval=settings.benchmark_interval,
             start=settings.start,
             clock=clock,
             log=log,

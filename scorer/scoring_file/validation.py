@@ -16,6 +16,7 @@ from scorer.scoring_file.schema import (
     EventKeys,
     ExcludeKeys,
     HistoryKeys,
+    KpiKeys,
     ModelKeys,
     RuleKeys,
     ScoringKeys,
@@ -30,6 +31,7 @@ _KEYS_AT: dict[KeyPath, type[BaseModel]] = {
     ("events", _ANY): EventKeys,
     ("exclude",): ExcludeKeys,
     ("history",): HistoryKeys,
+    ("kpis",): KpiKeys,
     ("models", _ANY): ModelKeys,
     ("models", _ANY, "weights", _ANY): WeightKeys,
     ("models", _ANY, "weights", _ANY, "cap"): CapKeys,
@@ -40,7 +42,6 @@ _KEYS_AT: dict[KeyPath, type[BaseModel]] = {
 }
 
 _LATER_KEYS: set[KeyPath] = {
-    ("kpis",),
     ("destinations",),
     ("rankings",),
     ("alerts", _ANY, "kpi"),

@@ -12,8 +12,10 @@ from scorer.core.model import (
     Band,
     BenchmarkRule,
     Curve,
+    EventTags,
     HistoryDays,
     Kind,
+    KpiRules,
     Model,
     Scoring,
     Shape,
@@ -77,7 +79,26 @@ def test_the_example_of_the_interfaces_loads() -> None:
             Model("points", (Kind.USER,), 30, {"app_opened": Weight(1.0)}, curve=Curve(Shape.NONE)),
         ),
         exclude_users=("*@ourcompany.example", "bot-*"),
+        tags={
+            "report_created": EventTags(core=True, advanced=True),
+            "session": EventTags(duration=True),
+            "slack_connected": EventTags(integration=True),
+        },
     )
+
+
+def test_kpis_are_over_whole_days_and_have_goals() -> None:
+    assert parse(document()).kpis is None
+    assert parse(document(top="kpis: {}")).kpis == parse(document(top="kpis:")).kpis == KpiRules(30)
+    goals = {"license_utilization": 0.8, "mau": 40}
+    scoring = parse(document(top="kpis: {window: 7d, goals: {license_utilization: 0.8, mau: 40}}"))
+    assert scoring.kpis == KpiRules(7, goals)
+    assert (scoring.retention, parse(document("window: 1d", top="kpis: {window: 30d}")).retention) == (30, 61)
+    assert parse(document("window: 1d", top="bucket: 1h\nkpis: {window: 3d}")).retention == 11 * 24
+    assert "kpis.window: 36h: must be whole days, 1d to 90d" in refused(document(top="kpis: {window: 36h}"))
+    assert "kpis.window: 91d: must be whole days" in refused(document(top="kpis: {window: 91d}"))
+    assert "stickyness" in refused(document(top="kpis: {goals: {stickyness: 0.2}}"))
+    assert "did you mean stickiness?" in refused(document(top="kpis: {goals: {stickyness: 0.2}}"))
 
 
 def test_a_file_is_loaded_from_its_path(tmp_path: Path) -> None:

@@ -120,12 +120,11 @@ class Total:
         return Share(self.daily.copy(), self.sums.copy(), used, self.uses[used])
 
     def packed(self) -> dict[str, Any]:
-        """For msgpack: "d" by day, "s" sums, "t" types used (i4), "u" their uses (i8), "k" of how many shares."""
+        """For msgpack: "d" by day, "m" sums, "ty" types used (i4), "u" their uses; all but those i8."""
         share = self.share()
         return {
             "d": share.daily.astype("<i8").tobytes(),
-            "s": share.sums.astype("<i8").tobytes(),
-            "t": share.types.astype("<i4").tobytes(),
+            "m": share.sums.astype("<i8").tobytes(),
+            "ty": share.types.astype("<i4").tobytes(),
             "u": share.uses.astype("<i8").tobytes(),
-            "k": self.shares,
         }
