@@ -279,7 +279,7 @@ class ScoringKeys(_Keys):
     alerts: Annotated[dict[RuleName, RuleKeys], Field(max_length=MOST_RULES)] = Field(
         {}, description="The rules that alerts follow, by name.", json_schema_extra=_NAMED
     )
-    kpis: Annotated[KpiKeys, BeforeValidator(_nothing_is_empty, json_schema_input_type=KpiKeys | None)] | None = Field(
+    kpis: Annotated[KpiKeys | None, BeforeValidator(_nothing_is_empty, json_schema_input_type=KpiKeys | None)] = Field(
         None, description="Which KPIs are computed: none if the key isn't there."
     )
     history: HistoryKeys = Field(HistoryKeys(), description="How long daily standings are kept.")
