@@ -273,7 +273,7 @@ def test_aliases_of_aliases_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPat
         (
             document(top="zzz: 1"),
             "zzz: unknown key: allowed are version, bucket, timezone, events, exclude, segments, models, alerts, "
-            "history\n",
+            "kpis, history\n",
         ),
     ],
 )
