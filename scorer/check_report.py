@@ -12,6 +12,7 @@ from scorer.core.alert_rules import Rule, When
 from scorer.core.model import Kind, Model, Scoring, Shape, Weight
 from scorer.durations import format_duration
 from scorer.examples import DURATION_SECONDS, USERS_OF_AN_ACCOUNT
+from scorer.quantities import counted
 
 
 def print_report(report: CheckReport, out: Console, err: Console) -> None:
@@ -26,11 +27,16 @@ def print_report(report: CheckReport, out: Console, err: Console) -> None:
     for problem in report.warnings:
         err.print(f"[bold yellow]warning[/]: {escape(str(problem))}", highlight=False, soft_wrap=True)
     if report.scoring is not None:
-        events, models, rules = (
-            len(of) for of in (report.scoring.events, report.scoring.models, report.scoring.alerts)
-        )
-        held = f"{events} event types, {models} models" + (f", {rules} alerts" if rules else "")
-        out.print(f"{escape(report.file)} is right: {held}", highlight=False)
+        out.print(f"{escape(report.file)} is right: {_held(report.scoring)}{_warned(report)}", highlight=False)
+
+
+def _held(scoring: Scoring) -> str:
+    rules = f", {counted(len(scoring.alerts), 'alert')}" if scoring.alerts else ""
+    return f"{counted(len(scoring.events), 'event type')}, {counted(len(scoring.models), 'model')}{rules}"
+
+
+def _warned(report: CheckReport) -> str:
+    return f"; but see {counted(len(report.warnings), 'warning')}" if report.warnings else ""
 
 
 def _print_models(scoring: Scoring, out: Console) -> None:
@@ -47,6 +53,8 @@ def _print_models(scoring: Scoring, out: Console) -> None:
             escape(_bands(model)),
         )
     out.print(table)
+    if scoring.timezone != "UTC":
+        out.print(f"Days begin at midnight in {scoring.timezone}.\n", highlight=False)
 
 
 def _print_rules(scoring: Scoring, out: Console) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from scorer.core.alert_rules import When
 from scorer.core.model import Scoring, Shape, Weight
 from scorer.examples import Example, examples
+from scorer.quantities import counted
 from scorer.scoring_file import Problem, ScoringFileError, read_keys, read_text
 from scorer.scoring_file.document import Document
 from scorer.scoring_file.problems import KeyPath
@@ -40,6 +41,12 @@ class CheckReport:
     def ok(self) -> bool:
         return not self.errors
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong, in short; only if something is."""
+        first, *more = self.errors
+        return f"{first} (and {counted(len(more), 'more error')})" if more else str(first)
+
     def as_json(self) -> dict[str, object]:
         """The report for a program (`check --json`)."""
         return {
@@ -48,6 +55,7 @@ class CheckReport:
             "errors": [asdict(problem) for problem in self.errors],
             "warnings": [asdict(problem) for problem in self.warnings],
             "bucket_seconds": self.scoring.bucket_seconds if self.scoring else None,
+            "timezone": self.scoring.timezone if self.scoring else None,
             "models": [model.name for model in self.scoring.models] if self.scoring else [],
             "alerts": [rule.name for rule in self.scoring.alerts] if self.scoring else [],
             "weights": {
@@ -94,7 +102,7 @@ def _warnings(document: Document, keys: ScoringKeys) -> Iterator[Problem]:
 def _weight_warnings(document: Document, path: KeyPath, model: ModelKeys) -> Iterator[Problem]:
     amounts = [w.weight if isinstance(w, WeightKeys) else w for w in model.weights.values()]
     if max(amounts) <= 0:
-        yield document.problem(path, "holds no weight above 0: every raw score will be 0", valued=False)
+        yield document.problem(path, f"holds no weight above 0: {_without_activity(model)}", valued=False)
     for event, written in model.weights.items():
         if not isinstance(written, WeightKeys) or written.cap is None:
             continue
@@ -102,6 +110,14 @@ def _weight_warnings(document: Document, path: KeyPath, model: ModelKeys) -> Ite
         for kind, bound in (("user", cap.user), ("account", cap.account)):
             if bound is not None and kind not in model.kinds:
                 yield document.problem((*path, event, "cap"), f"bounds {kind}s, which this model doesn't score")
+
+
+def _without_activity(model: ModelKeys) -> str:
+    """What becomes of scores where nobody's raw can be above 0."""
+    if model.curve.shape == "none":
+        return "every score will be 0"
+    score = "every score will be 1" if model.benchmark.initial is not None else "nobody will ever have a score"
+    return f"every raw score will be 0, so nobody is ever active, no benchmark will ever be found, and {score}"
 
 
 def _unused_warnings(document: Document, path: KeyPath, model: ModelKeys) -> Iterator[Problem]:

@@ -5,22 +5,25 @@ Exit status: 0 done, 1 failed, 2 bad usage, settings or scoring file.
 
 import importlib.metadata
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from scorer.commands import EVENTS, FAILED, RUN, UPKEEP, AsJson, end_bad_usage, fail, status_of
+from scorer.commands import EVENTS, RUN, UPKEEP, AsJson, Commands, end_bad_usage, fail, must_be_id, status_of
 from scorer.dead_letters_cli import app as dead_letters
 from scorer.durations import parse_duration
 from scorer.files_cli import app as files
-from scorer.logs import set_up_logs
+from scorer.logs import set_up_command_logs, set_up_logs
 from scorer.scores_cli import app as scores
 from scorer.setting_flags import EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, flags, load_scoring
 from scorer.settings import Settings
 
 app = typer.Typer(
     name="scorer",
+    cls=Commands,
     help="How engaged every user and customer is, within a second of what they do.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -84,8 +87,8 @@ def resync(
         patience = parse_duration(timeout)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--timeout") from error
-    set_up_logs(settings.log_format, settings.log_level)
-    raise typer.Exit(run_resync(settings, patience, as_json=as_json))
+    set_up_command_logs(settings.log_format, settings.log_level)
+    run_resync(settings, patience, as_json=as_json)
 
 
 @app.command(rich_help_panel=UPKEEP)
@@ -101,23 +104,50 @@ def verify(
 ) -> None:
     """Recount some scores from the input, naively, and compare them with Redis, while workers run.
 
-    Exit status 1 if one differs. A model whose window the input no longer holds is named, with the date from which on
-    it can be verified.
+    Exit status 1 if one differs, or if an account that is named has neither a score nor an event that counts. A model
+    whose window the input no longer holds is named, with the date from which on it can be verified.
     """
     from scorer.verify_command import Wanted, run_verify  # noqa: PLC0415
 
+    for each in account or []:
+        must_be_id(each, "--account")
     scoring = load_scoring(settings)
-    set_up_logs(settings.log_format, settings.log_level)
-    if not run_verify(settings, scoring, Wanted(account or [], sample, seed), as_json=as_json):
-        raise typer.Exit(FAILED)
+    set_up_command_logs(settings.log_format, settings.log_level)
+    run_verify(settings, scoring, Wanted(account or [], sample, seed), as_json=as_json)
+
+
+def _number_within(least: float, most: float) -> Callable[[str], float]:
+    """A reader of an option; typer's own leaves out the value, and calls nan too large."""
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            if least <= float(text) <= most:  # false for nan, too
+                return float(text)
+        allowed = f"from {least:g} to {most:,g}" if most < sys.float_info.max else f"that is finite, at least {least:g}"
+        raise typer.BadParameter(f"{text} must be a number {allowed}")
+
+    return read
 
 
 @app.command(rich_help_panel=RUN)
 def demo(
     seconds: Annotated[
-        float | None, typer.Option(min=1, help="End after this many seconds of live traffic; else at Ctrl-C.")
+        float | None,
+        typer.Option(
+            parser=_number_within(1, sys.float_info.max),
+            metavar="NUMBER",
+            help="End after this many seconds of live traffic; else at Ctrl-C.",
+        ),
     ] = None,
-    events_per_second: Annotated[float, typer.Option(min=0.1, max=2000, help="How much live traffic.")] = 40,
+    events_per_second: Annotated[
+        float,
+        typer.Option(
+            parser=_number_within(0.1, 2000),
+            metavar="NUMBER",
+            help="How much live traffic, 0.1 to 2000, on average over nights and weekends: it sets how fast made-up "
+            "days pass.",
+        ),
+    ] = 20,
     seed: Annotated[int, typer.Option(help="The same seed makes up the same company and traffic.")] = 1,
     scoring: Annotated[
         Path | None,

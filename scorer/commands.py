@@ -1,14 +1,22 @@
-"""What all commands share: how they end (exit status, one message, JSON; INTERFACES 1), and how they are grouped."""
+"""What all commands share: how they end (exit status, one message, JSON; INTERFACES 1), and how they are grouped.
+
+With `--json` a command prints one object in every outcome, and its `error` is null or what stderr says. Rule: a command
+prints the object itself (`answer`) only where all is well; where it isn't it raises `Failed`, and `Commands` tells it,
+as it does what typer finds wrong with the command line.
+"""
 
 import errno
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
+from unicodedata import category
 
 import typer
+from typer.core import TyperGroup
 
 from scorer.redis_reading import WrongRedis
 from scorer.stream.broker_errors import BadConnection, NotAccepted, WrongTopic
@@ -22,6 +30,8 @@ FAILED = 1
 BAD_USAGE = 2
 """Exit status: the command line, a setting or a file is wrong, and nothing was done."""
 
+INTERRUPTED = "interrupted"
+
 _WRONG_SETTINGS = (BadConnection, NotAccepted, WrongTopic, WrongRedis)
 
 RUN, SCORES, EVENTS, UPKEEP = "Run", "Scores", "Events", "Check and repair"
@@ -30,24 +40,90 @@ RUN, SCORES, EVENTS, UPKEEP = "Run", "Scores", "Events", "Check and repair"
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead, for a program.")]
 
 
+class Failed(Exception):
+    """A command couldn't do what was asked, or the answer is no. `figures`: what a program finds beside the `error`."""
+
+    def __init__(self, message: str, status: int = FAILED, figures: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.figures = figures or {}
+
+
+class Commands(TyperGroup):
+    """The commands of the program, however they fail: one message on stderr, and with `--json` one object on stdout."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        as_json = _asks_for_json(args)
+        with _told(as_json):
+            context = super().make_context(info_name, args, parent, **extra)
+        context.meta[_AS_JSON] = as_json
+        return context
+
+    def invoke(self, ctx: Any) -> Any:
+        with _told(ctx.meta[_AS_JSON]):
+            return super().invoke(ctx)
+
+
+_AS_JSON = "scorer.as_json"
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    """Told before they are parsed, for they may be wrong; behind a `--` an option is none."""
+    words = list(arguments)
+    return "--json" in words[: words.index("--") if "--" in words else None]
+
+
+@contextmanager
+def _told(as_json: bool) -> Iterator[None]:
+    """Whatever ends a command within, told to a program, too; what is typer's is left to it then."""
+    try:
+        yield
+    except Failed as failed:
+        if as_json:
+            print_json({**failed.figures, "error": str(failed)})
+        say(str(failed))
+        raise typer.Exit(failed.status) from failed
+    except typer.TyperException as wrong:
+        if as_json:
+            print_json({"error": wrong.format_message()})
+        raise
+    except KeyboardInterrupt:
+        if as_json:
+            print_json({"error": INTERRUPTED})
+        raise
+
+
 def end_bad_usage(message: str) -> NoReturn:
-    """End the process with status 2 and the message on stderr, each of its lines marked as ours."""
-    say(message)
-    raise typer.Exit(BAD_USAGE)
+    """End the command with status 2 and this message."""
+    raise Failed(message, BAD_USAGE)
 
 
-def fail(cause: str | Exception, *, as_json: bool = False) -> NoReturn:
-    """End the process with status 1, or 2 where a setting is the cause, and the message on stderr; with `as_json` a
-    program finds it on stdout, too."""
-    if as_json:
-        print_json({"error": str(cause)})
-    say(str(cause))
-    raise typer.Exit(status_for(cause))
+def fail(cause: str | Exception, figures: Mapping[str, object] | None = None) -> NoReturn:
+    """End the command with status 1, or 2 where a setting is the cause, and this message."""
+    raise Failed(str(cause), status_for(cause), figures)
 
 
 def status_for(cause: object) -> int:
     """What a failure ends with: 2 if a setting must be mended, and trying again would change nothing."""
     return BAD_USAGE if isinstance(cause, _WRONG_SETTINGS) else FAILED
+
+
+def answer(figures: Mapping[str, object]) -> None:
+    """The object of a command that did what was asked."""
+    print_json({**figures, "error": None})
+
+
+def must_be_id(text: str, argument: str) -> None:
+    """What the shell passes may be anything; an id isn't (INTERFACES 4). Raises BadParameter."""
+    if not text:
+        raise typer.BadParameter("must not be empty: no id is", param_hint=argument)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter(f"{text!a} is not UTF-8, which every id is", param_hint=argument) from None
+    if any(category(each) == "Cc" for each in text):
+        message = f"{text!a} holds a control character, such as a line end, which no id does: leave it out"
+        raise typer.BadParameter(message, param_hint=argument)
 
 
 def say(message: str) -> None:
@@ -56,9 +132,9 @@ def say(message: str) -> None:
         print("\n".join(f"scorer: {line}" for line in message.splitlines()), file=sys.stderr)
 
 
-def print_json(value: object) -> None:
-    """One JSON value on stdout."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+def print_json(value: Mapping[str, object]) -> None:
+    """One JSON object on stdout; on one line if it has but one field, as among the lines of `top --watch --json`."""
+    print(json.dumps(value, ensure_ascii=False, indent=2 if len(value) > 1 else None))
 
 
 def status_of(app: Callable[[], None]) -> int:
@@ -78,7 +154,7 @@ def status_of(app: Callable[[], None]) -> int:
             raise
         lost = error
     if status == _INTERRUPTED:
-        say("interrupted")
+        say(INTERRUPTED)
         status = FAILED
     lost = _flushed() or lost
     if lost is None:

@@ -7,7 +7,7 @@ import typer
 
 from scorer.commands import AsJson
 from scorer.core.events import Reason
-from scorer.logs import set_up_logs
+from scorer.logs import set_up_command_logs
 from scorer.setting_flags import KAFKA_SETTINGS, flags
 from scorer.settings import Settings
 
@@ -46,7 +46,7 @@ def list_letters(
     from scorer.dead_letters.command import run_list  # noqa: PLC0415
 
     selection = _selection(reason, [], since, until)
-    set_up_logs(settings.log_format, settings.log_level)
+    set_up_command_logs(settings.log_format, settings.log_level)
     run_list(settings, selection, limit, as_json=as_json)
 
 
@@ -64,7 +64,9 @@ def show(
     from scorer.dead_letters.command import run_show  # noqa: PLC0415
 
     place = _place(key, "KEY")
-    set_up_logs(settings.log_format, settings.log_level)
+    if raw and as_json:
+        raise typer.BadParameter("can't be used together with --json", param_hint="--raw")
+    set_up_command_logs(settings.log_format, settings.log_level)
     run_show(settings, place, raw=raw, as_json=as_json)
 
 
@@ -81,18 +83,19 @@ def replay(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; say what would be written, and what can't be used.")
     ] = False,
+    limit: Annotated[int, typer.Option(min=0, help="How many of those that are left out to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Write dead letters into the input topic again, with the right key, once their cause is mended.
 
-    Each once; one that can't be used now either is named and left out, and the exit status is 1. The letters stay
-    where they are. Events with an event_id count once however often they are replayed, others each time.
+    Each once; those that can't be used now either are left out, counted by reason, and the exit status is 1. The
+    letters stay where they are. Events with an event_id count once however often they are replayed, others each time.
     """
     from scorer.dead_letters.command import run_replay  # noqa: PLC0415
 
     selection = _selection(reason, key or [], since, until)
-    set_up_logs(settings.log_format, settings.log_level)
-    run_replay(settings, selection, dry_run=dry_run, as_json=as_json)
+    set_up_command_logs(settings.log_format, settings.log_level)
+    run_replay(settings, selection, limit, dry_run=dry_run, as_json=as_json)
 
 
 def _selection(reasons: list[Reason] | None, keys: list[str], since: str | None, until: str | None) -> "Selection":

@@ -19,8 +19,6 @@ DURATION_SECONDS = 600
 PACES: Mapping[str, int | None] = {"every day": 1, "once a week": 7, "once, today": None}
 """By name, how many days lie between two times; None: it is done once."""
 
-_DAY_SECONDS = 86_400
-
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -54,12 +52,12 @@ def examples(scoring: Scoring, durations: frozenset[str]) -> list[Example]:
         for model in scoring.models
         if any(weight.weight > 0 for weight in model.weights.values())
         for kind in model.kinds
-        for example in _of_kind(model, kind, scoring.bucket_seconds, durations)
+        for example in _of_kind(model, kind, scoring.calendar.buckets_a_day, durations)
     ]
 
 
-def _of_kind(model: Model, kind: Kind, bucket_seconds: int, durations: frozenset[str]) -> Iterator[Example]:
-    raws = {pace: _raw(model, kind, days, bucket_seconds, durations) for pace, days in PACES.items()}
+def _of_kind(model: Model, kind: Kind, buckets_a_day: int, durations: frozenset[str]) -> Iterator[Example]:
+    raws = {pace: _raw(model, kind, days, buckets_a_day, durations) for pace, days in PACES.items()}
     benchmark = None if model.curve.shape is Shape.NONE else model.benchmark.initial or raws["every day"]
     for pace, raw in raws.items():
         score = raw
@@ -68,9 +66,8 @@ def _of_kind(model: Model, kind: Kind, bucket_seconds: int, durations: frozenset
         yield Example(model.name, kind, pace, raw, benchmark, score, _band(model.bands, score))
 
 
-def _raw(model: Model, kind: Kind, days: int | None, bucket_seconds: int, durations: frozenset[str]) -> float:
+def _raw(model: Model, kind: Kind, days: int | None, buckets_a_day: int, durations: frozenset[str]) -> float:
     """By the rule of SCORING 2.1, with buckets counted so that today is in the window's last."""
-    buckets_a_day = _DAY_SECONDS // bucket_seconds
     whole = ceil(model.window / buckets_a_day)
     times = range(0, whole, days) if days is not None else range(1)
     users = 1 if kind is Kind.USER else USERS_OF_AN_ACCOUNT

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from scorer.commands import BAD_USAGE, EVENTS, UPKEEP, AsJson, end_bad_usage, print_json
-from scorer.logs import set_up_logs
+from scorer.commands import BAD_USAGE, EVENTS, UPKEEP, AsJson, Failed, answer, end_bad_usage, print_json
+from scorer.logs import set_up_command_logs
 from scorer.replaying.formats import FIELDS, FileFormat, format_of
 from scorer.scoring_file import json_schema
 from scorer.setting_flags import KAFKA_SETTINGS, flags
@@ -39,12 +39,14 @@ def check(
         print_json(json_schema())
         return
     report = check_file(file or _settings().scoring)
-    if as_json:
-        print_json(report.as_json())
-    else:
+    if not as_json:
         print_report(report, output(), errors())
-    if not report.ok:
-        raise typer.Exit(BAD_USAGE)
+        if not report.ok:
+            raise typer.Exit(BAD_USAGE)
+    elif not report.ok:
+        raise Failed(report.sentence, BAD_USAGE, report.as_json())
+    else:
+        answer(report.as_json())
 
 
 @app.command(rich_help_panel=EVENTS)
@@ -75,7 +77,8 @@ def replay(
 
     CSV: the header names the fields event, user_id and ts, perhaps account_id, event_id and value; other columns are
     left out. How far a file is done stands in FILE.replay-progress until it is through: what was being written when a
-    replay stopped is written again by --resume.
+    replay stopped is written again by --resume. With --json, `sent` and `skipped` are what this run did, `sent_in_all`
+    and `skipped_in_all` what was done in all.
     """
     from scorer.replay_command import Source, run_replay  # noqa: PLC0415
 
@@ -85,8 +88,8 @@ def replay(
     if column and as_format is not FileFormat.CSV:
         raise typer.BadParameter("is for CSV only: JSON has names of its own", param_hint="--column")
     source = Source(file, as_format, _columns(column or []), resume, from_start)
-    set_up_logs(settings.log_format, settings.log_level)
-    raise typer.Exit(run_replay(settings, source, as_json=as_json))
+    set_up_command_logs(settings.log_format, settings.log_level)
+    run_replay(settings, source, as_json=as_json)
 
 
 def _columns(written: list[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Log lines on stderr, for people or as JSON: ours and the libraries' alike."""
 
 import logging
+import math
 import sys
 import time
 from typing import Literal, TextIO
@@ -51,6 +52,7 @@ def set_up_logs(log_format: LogFormat, level: LogLevel, stream: TextIO | None = 
     )
     if level != "debug":
         handler.addFilter(_is_news)
+        handler.addFilter(_Passing())
         handler.addFilter(_Repeats())
     root = logging.getLogger()
     root.handlers = [handler]
@@ -59,6 +61,17 @@ def set_up_logs(log_format: LogFormat, level: LogLevel, stream: TextIO | None = 
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(quietest)
     logging.captureWarnings(True)
+
+
+def set_up_command_logs(log_format: LogFormat, level: LogLevel) -> None:
+    """For a command that somebody waits for: its own message says what a library would, and more.
+
+    With `debug` the libraries are heard all the same.
+    """
+    set_up_logs(log_format, level)
+    if level != "debug":
+        for name in (*_LIBRARIES, "py.warnings"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _lines_below(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -74,6 +87,27 @@ def _lines_below(_logger: object, _method: str, event: EventDict) -> EventDict:
 def _is_news(record: logging.LogRecord) -> bool:
     """Faust's services tell that they start and stop, in our modules' names: `[^-ChunkConsumer]: Starting...`."""
     return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
+
+
+class _Passing:
+    """A new cluster makes the topic that keeps its groups when it is first asked for one; until then it says that there
+    is no coordinator. That is no error, unless it goes on."""
+
+    PASSES_WITHIN_SECONDS = 15.0
+    FORGOTTEN_SECONDS = 60.0
+    _LOGGER, _SAID = "aiokafka.consumer.group_coordinator", "Group Coordinator Request failed"
+
+    def __init__(self) -> None:
+        self._first = self._last = -math.inf
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != self._LOGGER or not str(record.msg).startswith(self._SAID):
+            return True
+        now = time.monotonic()
+        if now - self._last > self.FORGOTTEN_SECONDS:
+            self._first = now
+        self._last = now
+        return now - self._first > self.PASSES_WITHIN_SECONDS
 
 
 class _Repeats:

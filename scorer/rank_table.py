@@ -13,10 +13,12 @@ from rich.text import Text
 from scorer.core.model import DEFAULT_BANDS, Kind, Model, Shape
 from scorer.freshness import told_age, told_time
 from scorer.looks import MUTED, Looks
+from scorer.quantities import counted
 from scorer.ranking import Ranking
 
 _BAR_CELLS = 16
 _HIGHEST = 100.0
+_NO_EVENTS = "No events yet. Send one:"
 
 
 class RankTable:
@@ -66,11 +68,16 @@ class RankTable:
     def _raw(self) -> bool:
         return self._model is not None and self._model.curve.shape is Shape.NONE
 
+    def why_nobody(self, ranking: Ranking) -> str:
+        """Why there are no rows, in one sentence."""
+        if _has_no_events(ranking):
+            return f"{_NO_EVENTS} {self._sending(ranking.freshness.now)}"
+        return self._why_nobody(ranking)
+
     def _why_nothing(self, ranking: Ranking) -> Group:
-        if ranking.freshness.ever_worked and ranking.freshness.as_of is None:
+        if _has_no_events(ranking):
             # in one line, whatever the terminal's width, to be copied
-            command = Text(self._sending(ranking.freshness.now), no_wrap=True, overflow="ignore")
-            return Group("No events yet. Send one:", command)
+            return Group(_NO_EVENTS, Text(self._sending(ranking.freshness.now), no_wrap=True, overflow="ignore"))
         return Group(Text(self._why_nobody(ranking)))
 
     def _sending(self, now: float) -> str:
@@ -85,21 +92,24 @@ class RankTable:
         if wanted.kind is Kind.USER and not ranking.ranked:
             return "Users aren't ranked in Redis. One user's score: scorer show user acme/ann"
         if ranking.ranked and (wanted.bands or ranking.silent):
-            silent = f": all {ranking.silent} ranked went silent" if ranking.silent else ""
-            return f"None of the {ranking.ranked} {wanted.kind.label}s is to be shown{silent}"
+            silent = f": {ranking.silent:,} went silent (--band inactive)" if ranking.silent else ""
+            return f"None of {counted(ranking.ranked, f'ranked {wanted.kind.label}')} is to be shown{silent}"
         if ranking.warming_up:
             return f"No {wanted.kind.label} has a score yet: {self._warming_up(ranking)}"
         return "No ranking yet: it comes within seconds of the first scores."
 
     def _warming_up(self, ranking: Ranking) -> str:
         there = ranking.benchmark["population"] if ranking.benchmark else 0
-        of = f" of {self._model.benchmark.min_population}" if self._model is not None else ""
-        return f"warming up, {there}{of} active {ranking.wanted.kind.label}s needed"
+        label = ranking.wanted.kind.label
+        if self._model is None:
+            return f"warming up, {counted(there, f'active {label}')} so far"
+        needed = counted(self._model.benchmark.min_population, f"active {label}")
+        return f"warming up, {there:,} of {needed} needed"
 
     def _lines(self, ranking: Ranking) -> Iterator[str]:
         wanted, benchmark = ranking.wanted, ranking.benchmark
         if ranking.rows:
-            left = f"{len(ranking.rows)} of {ranking.ranked:,} {wanted.kind.label}s"
+            left = f"{len(ranking.rows)} of {counted(ranking.ranked, wanted.kind.label)}"
             silent = f", {ranking.silent:,} who went silent left out (--band inactive)" if ranking.silent else ""
             yield f"{left}{silent}"
             if ranking.warming_up:
@@ -107,8 +117,12 @@ class RankTable:
         if benchmark is not None and benchmark["raw"] is not None and not self._raw:
             yield (
                 f"the benchmark is a raw score of {benchmark['raw']:,.1f}"
-                f" ({benchmark['population']:,} active {wanted.kind.label}s, computed"
+                f" ({counted(benchmark['population'], f'active {wanted.kind.label}')}, computed"
                 f" {told_age(ranking.freshness.now - benchmark['computed_at'])})"
             )
         if (as_of := ranking.freshness.as_of) is not None:
             yield f"newest event {told_time(as_of)} ({told_age(ranking.freshness.now - as_of)})"
+
+
+def _has_no_events(ranking: Ranking) -> bool:
+    return ranking.freshness.ever_worked and ranking.freshness.as_of is None

@@ -10,13 +10,14 @@ from typing import Any
 
 import msgspec
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, TimeoutError
 
 from scorer.setting_values import shown_redis_url
 from scorer.sinks.redis_refusal import why_refused
 
 _PATIENCE_SECONDS = 5.0
 _NOT_OURS = "a key there isn't scorer's ({}): is this the Redis, the database and the namespace of the workers?"
+_ANOTHER = "--redis-url names another"
 
 
 class RedisUnusable(Exception):
@@ -48,10 +49,18 @@ def named_errors(url: str) -> Iterator[None]:
         reason = _NOT_OURS.format(error) if isinstance(error, msgspec.MsgspecError) else why_refused(error)
         setting = f"SCORER_REDIS_URL={shown_redis_url(url)}"
         if reason is None:
-            raise RedisUnusable(f"{setting}: {error}") from error
+            raise RedisUnusable(f"{setting}: {_why_unusable(error)}") from error
         raise WrongRedis(f"{setting}: {reason}") from error
 
 
 def decoded(value: bytes) -> dict[str, Any]:
     """A JSON object of INTERFACES 6. Raises msgspec.ValidationError, DecodeError: somebody else's key."""
     return msgspec.json.decode(value, type=dict[str, Any])
+
+
+def _why_unusable(error: Exception) -> str:
+    """The reason, and what to look at."""
+    away = isinstance(error, ConnectionError | TimeoutError | OSError) and not isinstance(error, BusyLoadingError)
+    if away:
+        return f"can't be reached ({error}): does Redis run there, and may it be reached from here? {_ANOTHER}"
+    return f"Redis can't answer ({error}): is this the Redis of the workers, and is it well? {_ANOTHER}"

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
+import typer
 import uvloop
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from scorer.commands import DONE, end_bad_usage, print_json, say, status_for
+from scorer.commands import FAILED, INTERRUPTED, Failed, answer, end_bad_usage, say, status_for
 from scorer.consoles import errors
+from scorer.quantities import counted, numbered
 from scorer.replaying.flow import Replay, replay
 from scorer.replaying.formats import BadLine, BadTable, FileFormat, Format, JsonLines
 from scorer.replaying.lines import LineReader, first_line
@@ -39,25 +41,27 @@ class Source:
     afresh: bool = False
 
 
-def run_replay(settings: Settings, source: Source, *, as_json: bool) -> int:
-    """The exit status: 0 if every line was written. Says on stderr what was not, on stdout what was.
+def run_replay(settings: Settings, source: Source, *, as_json: bool) -> None:
+    """Says on stdout what was written, on stderr what was not: then the process ends with status 1.
 
-    A file that can't be opened, or goes on elsewhere than asked for, ends the process with status 2.
+    A file that can't be opened, or goes on elsewhere than asked for, ends it with status 2.
     """
     with _opened(source.file) as descriptor:
         run = _Run(settings, source, descriptor)
         began = time.monotonic()
         failure = run.through()
         seconds = time.monotonic() - began
-    if as_json:
-        print_json(run.as_json() | {"error": failure and str(failure), "seconds": seconds})
-    else:
+    figures = run.as_json() | {"seconds": seconds}
+    if not as_json:
         print(run.sentence(seconds))
     if failure is not None:
-        say(str(failure))
-        if run.can_resume:
-            say(f"{run.replayed.end.line} lines are done: --resume goes on behind them")
-    return DONE if failure is None and run.replayed.skipped == 0 else status_for(failure)
+        raise Failed(f"{failure}{run.way_on}", status_for(failure), figures)
+    if run.replayed.skipped and not as_json:
+        raise typer.Exit(FAILED)  # each was named
+    if run.replayed.skipped:
+        raise Failed(f"{counted(run.replayed.skipped, 'line')} left out: no usable events", figures=figures)
+    if as_json:
+        answer(figures)
 
 
 class _Run:
@@ -69,11 +73,18 @@ class _Run:
         self._descriptor = descriptor
         self.replayed = Replay()
         self._kept = self._progress_file()
-        self._began_at = self._earlier().end
+        earlier = self._earlier()
+        self._began_at = earlier.end
+        self._sent_before, self._skipped_before = earlier.sent, earlier.skipped
 
     @property
-    def can_resume(self) -> bool:
-        return self._kept is not None and self.replayed.end.line > 0
+    def way_on(self) -> str:
+        """A line about how to go on after a failure, if that is possible."""
+        done = self.replayed.end.line
+        if self._kept is None or not done:
+            return ""
+        are = numbered(done, "is done: --resume goes on behind it", "are done: --resume goes on behind them")
+        return f"\n{counted(done, 'line')} {are}"
 
     def through(self) -> str | Exception | None:
         """To the end; why not, if not."""
@@ -87,15 +98,19 @@ class _Run:
         except BrokerError as error:
             return error
         except KeyboardInterrupt:
-            return "interrupted"
+            return INTERRUPTED
         self._forget()
         return None
 
     async def _replay(self, bar: Bar) -> None:
         settings, replayed = self._settings, self.replayed
-        patience = settings.broker_patience.total_seconds()
         form = self._form()
-        async with open_input(connection_of(settings), settings.input_topic, patience=patience) as writer:
+        async with open_input(
+            connection_of(settings),
+            settings.input_topic,
+            patience=settings.broker_patience.total_seconds(),
+            first_patience=settings.first_patience.total_seconds(),
+        ) as writer:
             size = os.fstat(self._descriptor).st_size or None
             task = bar.add_task("", total=size, completed=replayed.end.bytes, sent=replayed.sent)
 
@@ -176,8 +191,10 @@ class _Run:
         return {
             "file": self._source.file,
             "topic": self._settings.input_topic,
-            "sent": replayed.sent,
-            "skipped": replayed.skipped,
+            "sent": replayed.sent - self._sent_before,
+            "skipped": replayed.skipped - self._skipped_before,
+            "sent_in_all": replayed.sent,
+            "skipped_in_all": replayed.skipped,
             "bytes_read": replayed.end.bytes,
             "lines_done": replayed.end.line,
             "resumed_behind_line": self._began_at.line,
@@ -185,11 +202,18 @@ class _Run:
         }
 
     def sentence(self, seconds: float) -> str:
-        replayed = self.replayed
-        lines = "line" if replayed.skipped == 1 else "lines"
-        skipped = f", {replayed.skipped} {lines} left out" if replayed.skipped else ""
-        resumed = f", resumed behind line {self._began_at.line}" if self._began_at.line else ""
-        return f"{replayed.sent} events written to {self._settings.input_topic} in {seconds:.1f} s{skipped}{resumed}"
+        sent, skipped = self.replayed.sent - self._sent_before, self.replayed.skipped - self._skipped_before
+        said = (
+            f"{counted(sent, 'event')} written to {self._settings.input_topic} in {seconds:.1f} s{_left_out(skipped)}"
+        )
+        if not self._began_at.line:
+            return said
+        in_all = f"{counted(self.replayed.sent, 'event')}{_left_out(self.replayed.skipped)}"
+        return f"{said}, resumed behind line {self._began_at.line}; in all {in_all}"
+
+
+def _left_out(lines: int) -> str:
+    return f", {counted(lines, 'line')} left out" if lines else ""
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from scorer.commands import DONE, print_json, say, status_for
+from scorer.commands import INTERRUPTED, answer, fail
 from scorer.consoles import errors
+from scorer.quantities import counted, numbered
 from scorer.redis_reading import RedisUnusable, open_redis
 from scorer.service import connection_of
 from scorer.settings import Settings
@@ -22,31 +23,30 @@ from scorer.stream.topics import input_partitions
 _REDIS_PATIENCE_SECONDS = 10.0
 
 
-def run_resync(settings: Settings, timeout: timedelta, *, as_json: bool) -> int:
-    """The exit status: 0 if Redis was rebuilt. Says on stdout what was done, on stderr why not."""
+def run_resync(settings: Settings, timeout: timedelta, *, as_json: bool) -> None:
+    """Says on stdout what was done. Ends the process with status 1, or 2, if Redis wasn't rebuilt."""
     began = time.monotonic()
-    done = None
-    failure: str | Exception | None = None
+
+    def figures() -> dict[str, object]:
+        return {"namespace": settings.namespace, "seconds": time.monotonic() - began}
+
     try:
         done = _resync(settings, timeout)
     except (ResyncFailed, BrokerError, RedisUnusable) as error:
-        failure = error
+        fail(error, figures())
     except KeyboardInterrupt:
-        failure = "interrupted: what was begun, the workers end by themselves, but what no state holds isn't removed"
-    seconds = time.monotonic() - began
+        fail(
+            f"{INTERRUPTED}: what was begun, the workers end by themselves, but what no state holds isn't removed",
+            figures(),
+        )
     if as_json:
-        figures = {"namespace": settings.namespace, "error": failure and str(failure), "seconds": seconds}
-        print_json(figures | (asdict(done) if done else {}))
-    elif done:
-        print(_sentence(done, seconds))
-    if failure is None:
-        return DONE
-    say(str(failure))
-    return status_for(failure)
+        answer(figures() | asdict(done))
+    else:
+        print(_sentence(done, time.monotonic() - began))
 
 
 def _resync(settings: Settings, timeout: timedelta) -> Resynced:
-    patience = settings.broker_patience.total_seconds()
+    patience = settings.first_patience.total_seconds()
     partitions = asyncio.run(input_partitions(connection_of(settings), settings.input_topic, patience=patience))
     url = settings.redis_url.get_secret_value()
     with open_redis(url, _REDIS_PATIENCE_SECONDS) as redis, _shown() as show:
@@ -72,12 +72,14 @@ def _shown() -> Iterator[Callable[[Stage], None]]:
 
 def _sentence(done: Resynced, seconds: float) -> str:
     said = (
-        f"{done.scores} scores stand, written again from the states of {done.partitions} partitions in {seconds:.1f} s"
+        f"{counted(done.scores, 'score')} {numbered(done.scores, 'stands', 'stand')}, written again from "
+        f"{numbered(done.partitions, 'the state', 'the states')} of {counted(done.partitions, 'partition')} "
+        f"in {seconds:.1f} s"
     )
-    removed = {
-        "scores": done.removed_scores,
-        "places in rankings": done.removed_from_rankings,
-        "benchmarks": len(done.removed_benchmarks),
-    }
-    gone = ", ".join(f"{count} {what}" for what, count in removed.items() if count)
+    removed = (
+        (done.removed_scores, "score", "scores"),
+        (done.removed_from_rankings, "place in a ranking", "places in rankings"),
+        (len(done.removed_benchmarks), "benchmark", "benchmarks"),
+    )
+    gone = ", ".join(counted(*each) for each in removed if each[0])
     return f"{said}; removed, for no state holds them: {gone}" if gone else f"{said}; nothing else was there"

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from scorer.commands import FAILED, SCORES, AsJson, end_bad_usage, fail
+from scorer.commands import SCORES, AsJson, end_bad_usage, must_be_id
 from scorer.core.model import Kind, Model
-from scorer.redis_reading import RedisUnusable
 from scorer.setting_flags import REDIS_SETTINGS, flags, load_scoring
 from scorer.settings import Settings
 from scorer.suggestion import suggest
@@ -44,14 +43,8 @@ def show(
     """Show the scores of a user or an account, as they stand in Redis. Exit status 1 if there is none."""
     from scorer.show_command import run_show  # noqa: PLC0415
 
-    _must_be_text(entity_id, "ID")
-    models = _models(settings, kind.kind, model)
-    try:
-        shown = run_show(settings, kind.kind, entity_id, models, as_json=as_json)
-    except RedisUnusable as error:
-        fail(error, as_json=as_json)
-    if not shown:
-        raise typer.Exit(FAILED)
+    must_be_id(entity_id, "ID")
+    run_show(settings, kind.kind, entity_id, _models(settings, kind.kind, model), as_json=as_json)
 
 
 @app.command(rich_help_panel=SCORES)
@@ -84,8 +77,8 @@ def top(
     wanted = Wanted(name, kind.kind, limit, lowest, tuple(_bands(band or [], name, found)))
     if watch:
         watch_top(settings, wanted, found, as_json=as_json)
-    elif not run_top(settings, wanted, found, as_json=as_json):
-        raise typer.Exit(FAILED)
+    else:
+        run_top(settings, wanted, found, as_json=as_json)
 
 
 def _models(settings: Settings, kind: Kind, named: str | None) -> dict[str, Model | None]:
@@ -116,11 +109,3 @@ def _bands(wanted: list[str], name: str, model: Model | None) -> list[str]:
             hint = f" (did you mean {meant}?)" if meant else ""
             end_bad_usage(f"{band} is no band of {name}: there are {', '.join(known)}{hint}")
     return wanted
-
-
-def _must_be_text(text: str, argument: str) -> None:
-    """What the shell passes may be no UTF-8; no id is."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise typer.BadParameter(f"{text!a} is not UTF-8, which every id is", param_hint=argument) from None

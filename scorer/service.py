@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from scorer.core.benchmark import EVERYONE, Benchmark
 from scorer.core.journal.owner import Identity
+from scorer.core.journal.records import OtherCounting
 from scorer.core.model import Model, Scoring, Shape
 from scorer.health import HealthServer
 from scorer.metrics import Metrics
@@ -132,7 +133,7 @@ class Worker:
         alerts = AlertTopic(connection, names.alerts, patience=patience)
         exchange = Exchange(connection, names, self._scoring, clock, on_benchmark, on_kpis, patience=patience)
         name = settings.instance or socket.gethostname()
-        identity = Identity(name, self._scoring.bucket_seconds, self._scoring.hash)
+        identity = Identity.of(name, self._scoring)
         place = Workplace(
             namespace=settings.namespace,
             scoring=self._scoring,
@@ -297,7 +298,7 @@ def clock_of(settings: Settings) -> Clock:
     return Clock(lambda: time.time_ns() // 1_000_000, by_events=settings.clock == "event", fixed_ms=fixed)
 
 
-_WRONG_SETTINGS = (BadConnection, NotAccepted, WrongTopic, RedisRefused)
+_WRONG_SETTINGS = (BadConnection, NotAccepted, WrongTopic, RedisRefused, OtherCounting)
 """Somebody must act, and a restart alone changes nothing: exit status 2. Else 1."""
 
 

@@ -76,6 +76,8 @@ ALLOWED = {
 }
 """What is allowed, where pydantic says it at length."""
 
+FIRST_PATIENCE = timedelta(seconds=10)
+
 Duration = Annotated[timedelta, BeforeValidator(values.read_duration)]
 Name = Annotated[str, AfterValidator(values.read_name)]
 ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
@@ -113,7 +115,9 @@ class Settings(BaseSettings):
     kafka_cert_file: ExistingFile | None = Field(None, description="This client's certificate (PEM), for mutual TLS.")
     kafka_key_file: ExistingFile | None = Field(None, description="The key (PEM) of this client's certificate.")
     broker_patience: Annotated[Duration, _span("1s", "1d")] = Field(
-        timedelta(minutes=5), description="How long an unreachable broker is waited for."
+        timedelta(minutes=5),
+        description="How long an unreachable broker is waited for; unless it is set, a command other than the worker "
+        "waits for 10s, and what is writing then goes on for as long as the worker would.",
     )
     scores_topic: Annotated[bool, AfterValidator(_not_yet_true)] = Field(
         False, description="Whether scores are also written to Kafka (not yet)."
@@ -168,6 +172,11 @@ class Settings(BaseSettings):
         _one_of("debug", "info", "warning", "error"),
         BeforeValidator(_lower),
     ] = Field("info", description="The least severe log lines that are written: debug, info, warning or error.")
+
+    @property
+    def first_patience(self) -> timedelta:
+        """How long a command that somebody waits for waits for a broker: as is set, else not as long as a worker."""
+        return self.broker_patience if "broker_patience" in self.model_fields_set else FIRST_PATIENCE
 
     @property
     def redis_address(self) -> str:

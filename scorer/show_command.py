@@ -3,15 +3,17 @@
 import time
 from collections.abc import Iterator, Mapping
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
-from scorer.commands import print_json, say
+from scorer.commands import FAILED, Failed, answer, fail
 from scorer.consoles import output
 from scorer.core.model import DEFAULT_BANDS, Kind, Model, Shape
 from scorer.freshness import told_age, told_time
 from scorer.looks import MUTED, Looks
-from scorer.redis_reading import open_redis
+from scorer.quantities import counted
+from scorer.redis_reading import RedisUnusable, open_redis
 from scorer.settings import Settings
 from scorer.showing import Score, Shown, read_shown
 from scorer.verifying.recount import curve_score
@@ -28,17 +30,22 @@ _FORMULAS = {
 
 def run_show(
     settings: Settings, kind: Kind, entity_id: str, models: Mapping[str, Model | None], *, as_json: bool
-) -> bool:
-    """True if there is a number. Raises RedisUnusable."""
-    with open_redis(settings.redis_url.get_secret_value()) as redis:
-        shown = read_shown(redis, settings.namespace, kind, entity_id, models, time.time())
-    if as_json:
-        print_json(shown.as_json())
-    elif any(shown.scores.values()):
+) -> None:
+    """Ends the process with status 1 if there is no number, or if Redis can't be asked."""
+    try:
+        with open_redis(settings.redis_url.get_secret_value()) as redis:
+            shown = read_shown(redis, settings.namespace, kind, entity_id, models, time.time())
+    except RedisUnusable as error:
+        fail(error)
+    known = any(shown.scores.values())
+    if known and not as_json:
         print_shown(shown, output())
+        if not shown.has_score:
+            raise typer.Exit(FAILED)
+    elif not shown.has_score:
+        raise Failed(_why_none(shown) if known else _why_nothing(shown), figures=shown.as_json())
     else:
-        say(_why_nothing(shown))
-    return shown.has_score
+        answer(shown.as_json())
 
 
 def print_shown(shown: Shown, out: Console) -> None:
@@ -88,7 +95,9 @@ def _reason(shown: Shown, model: str, score: Score) -> str:
         return f"raw {raw:g}, which is the score"
     ratio = raw / benchmark
     times = f"{ratio:.1%} of" if ratio < _MANY else f"{ratio:,.1f} times"
-    return f"raw {raw:g} is {times} the benchmark {benchmark:g} (version {score['benchmark_version']})"
+    version = score["benchmark_version"]
+    whose = f"version {version}" if version else "the scoring file's initial"
+    return f"raw {raw:g} is {times} the benchmark {benchmark:g} ({whose})"
 
 
 def _formula(shown: Shown, model: str, score: Score) -> str | None:
@@ -107,11 +116,18 @@ def _formula(shown: Shown, model: str, score: Score) -> str | None:
 
 def _why_no_number(shown: Shown, score: Score) -> str:
     if score["state"] == "warming_up":
-        missing = f"{score['population']} of {score['min_population']} active {shown.kind.label}s needed"
+        needed = counted(score["min_population"], f"active {shown.kind.label}")
+        missing = f"{score['population']:,} of {needed} needed"
         return f"no score yet: warming up, {missing}"
     if score["state"] == "never_used":
         return "no score: known by its traits only, never used"
     return f"no score: {score['state']}"
+
+
+def _why_none(shown: Shown) -> str:
+    """Why no model has a number for an entity that is known, in one sentence."""
+    reasons = (f"{model}: {_why_no_number(shown, score)}" for model, score in shown.scores.items() if score)
+    return f"{shown.kind.label} {shown.entity_id} has no score: {'; '.join(reasons)}"
 
 
 def _why_nothing(shown: Shown) -> str:

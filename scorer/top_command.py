@@ -7,11 +7,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import msgspec
+import typer
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from scorer.commands import fail, print_json
+from scorer.commands import FAILED, Failed, answer, fail
 from scorer.consoles import output
 from scorer.core.model import Model
 from scorer.rank_table import RankTable
@@ -28,18 +29,22 @@ _LINES_AROUND = 9
 """Of a terminal: title, headings, what stands below, and the line of the cursor."""
 
 
-def run_top(settings: Settings, wanted: Wanted, model: Model | None, *, as_json: bool) -> bool:
-    """True if anyone is ranked. Ends the process with status 1 if Redis can't be asked."""
+def run_top(settings: Settings, wanted: Wanted, model: Model | None, *, as_json: bool) -> None:
+    """Ends the process with status 1 if nobody is ranked, or if Redis can't be asked."""
     try:
         ranking = _read(settings, wanted)
     except RedisUnusable as error:
-        fail(error, as_json=as_json)
-    if as_json:
-        print_json(ranking.as_json())
+        fail(error)
+    console = output()
+    table = RankTable(model, console)
+    if not as_json:
+        console.print(table.render(ranking), crop=False)
+        if not ranking.ranked:
+            raise typer.Exit(FAILED)
+    elif not ranking.ranked:
+        raise Failed(table.why_nobody(ranking), figures=ranking.as_json())
     else:
-        console = output()
-        console.print(RankTable(model, console).render(ranking), crop=False)
-    return ranking.ranked > 0
+        answer(ranking.as_json())
 
 
 def watch_top(settings: Settings, wanted: Wanted, model: Model | None, *, as_json: bool) -> None:
@@ -51,7 +56,7 @@ def watch_top(settings: Settings, wanted: Wanted, model: Model | None, *, as_jso
     try:
         last = _read(settings, wanted)
     except RedisUnusable as error:
-        fail(error, as_json=as_json)  # one that was never there is no reason to wait
+        fail(error)  # one that was never there is no reason to wait
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the terminal's cursor would stay hidden
     with suppress(KeyboardInterrupt), _shown(console, table, as_json=as_json) as show:
         trouble = None

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import typer
 import uvloop
 from rich import box
 from rich.console import Console
@@ -14,9 +15,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from scorer.commands import end_bad_usage, fail, print_json
+from scorer.commands import FAILED, Failed, answer, end_bad_usage, fail
 from scorer.consoles import errors, output
 from scorer.core.model import Kind, Scoring
+from scorer.quantities import counted, numbered
 from scorer.redis_reading import RedisUnusable
 from scorer.service import connection_of
 from scorer.settings import Settings
@@ -30,6 +32,15 @@ from scorer.verifying.input import Recount
 from scorer.verifying.reading import Now, Reading
 from scorer.verifying.rounds import Verification, Verifier
 from scorer.verifying.sample import Chosen, Drawn, Sample
+
+_STRANGER = (
+    "account {} has no score in Redis, and no event in the input that would count now: is its id written as in its "
+    "events, and are SCORER_NAMESPACE and SCORER_INPUT_TOPIC those of the workers?"
+)
+_NOBODY = (
+    "nobody has a score in Redis, and no event in the input would count now: are SCORER_NAMESPACE, SCORER_INPUT_TOPIC "
+    "and SCORER_SCORING those of the workers?"
+)
 
 _SHOWN = 50
 """Differences in the table; `--json` has all of them."""
@@ -57,9 +68,21 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Nothing differs, and there was something to compare, or there will be."""
+        """Nothing differs, and whoever was asked for could be compared, or can be later."""
+        return not self.verification.differences and not self.gaps
+
+    @property
+    def differing(self) -> int:
+        """Scores that differ."""
+        return len({(each.entity, each.model) for each in self.verification.differences})
+
+    @property
+    def gaps(self) -> list[str]:
+        """Why something that was asked for can't be verified: a sentence each."""
         found = self.verification
-        return not found.differences and bool(found.compared or found.not_before)
+        if found.strangers:
+            return [_STRANGER.format(account) for account in found.strangers]
+        return [] if found.compared or found.not_before else [_NOBODY]
 
     def as_json(self) -> dict[str, object]:
         found = self.verification
@@ -74,25 +97,34 @@ class Report:
             "unknown_steepness": found.unknown,
             "unknown_peers": found.groupless,
             "not_verifiable_before": {model: _time(at) for model, at in found.not_before.items()},
+            "unknown_accounts": found.strangers,
             "differences": [each.as_json() for each in found.differences],
             "hints": self.hints,
             "notes": found.notes,
         }
 
 
-def run_verify(settings: Settings, scoring: Scoring, wanted: Wanted, *, as_json: bool) -> bool:
-    """True if nothing differs. Another scoring file than the workers' ends the process with status 2."""
+def run_verify(settings: Settings, scoring: Scoring, wanted: Wanted, *, as_json: bool) -> None:
+    """Ends the process with status 1 if something differs, or who was asked for isn't there; with status 2 if the
+    workers score by another file."""
     try:
         report = uvloop.run(_verify(settings, scoring, wanted))
     except OtherScoring as error:
         end_bad_usage(f"{settings.scoring}: {error}")
     except (BrokerError, RedisUnusable) as error:
-        fail(error, as_json=as_json)
-    if as_json:
-        print_json(report.as_json())
-    else:
+        fail(error)
+    if not as_json:
         _print(report, output(), errors())
-    return report.ok
+        if report.gaps:
+            raise Failed("\n".join(report.gaps))
+        if not report.ok:
+            raise typer.Exit(FAILED)
+    elif report.ok:
+        answer(report.as_json())
+    else:
+        differ = numbered(report.differing, "differs", "differ")
+        differing = [f"{counted(report.differing, 'score')} {differ}"] if report.differing else []
+        raise Failed("\n".join([*differing, *report.gaps]), figures=report.as_json())
 
 
 async def _verify(settings: Settings, scoring: Scoring, wanted: Wanted) -> Report:
@@ -100,7 +132,7 @@ async def _verify(settings: Settings, scoring: Scoring, wanted: Wanted) -> Repor
     seed = None if wanted.accounts else secrets.randbits(32) if wanted.seed is None else wanted.seed
     sample: Sample = Chosen(wanted.accounts) if seed is None else Drawn(_sizes(scoring, wanted.sample), seed)
     documents = Documents(settings.redis_url.get_secret_value(), settings.namespace)
-    patience = settings.broker_patience.total_seconds()
+    patience = settings.first_patience.total_seconds()
     try:
         async with open_reader(connection_of(settings), settings.input_topic, patience=patience) as reader:
             with _progress() as progress:
@@ -180,16 +212,20 @@ def _sentences(report: Report) -> Iterator[str]:
     for model, at in found.not_before.items():
         yield f"{model} is not verifiable before {_time(at)}: the input no longer holds its whole window"
     for model, count in found.unknown.items():
-        yield f"{model}: {count} scores rest on a benchmark replaced before: only their raws were compared"
+        rests = numbered(count, "score rests", "scores rest")
+        raws = numbered(count, "its raw was", "their raws were")
+        yield f"{model}: {count:,} {rests} on a benchmark replaced before: only {raws} compared"
     for model, count in found.groupless.items():
-        yield f"{model}: of {count} entities the input no longer tells the peer group: not whose benchmark they rest on"
+        whose = f"of {counted(count, 'entity', 'entities')} the input no longer tells the peer group"
+        yield f"{model}: {whose}: not whose benchmark they rest on"
     drawn = f" (--seed {report.seed} draws the same again)" if report.seed is not None else ""
     scores = sum(found.compared.values())
-    differing = len({(each.entity, each.model) for each in found.differences})
-    outcome = f"{differing} differ" if differing else "all equal" if scores else "nothing was compared"
+    differ = f"{report.differing:,} {numbered(report.differing, 'differs', 'differ')}"
+    outcome = differ if report.differing else "all equal" if scores else "nothing was compared"
     yield (
-        f"{outcome}: {scores} scores of {found.entities} entities against {report.records} records of "
-        f"{report.partitions} partitions, in {report.seconds:.1f} s{drawn}"
+        f"{outcome}: {counted(scores, 'score')} of {counted(found.entities, 'entity', 'entities')} against "
+        f"{counted(report.records, 'record')} of {counted(report.partitions, 'partition')}, "
+        f"in {report.seconds:.1f} s{drawn}"
     )
 
 

@@ -31,6 +31,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from scorer.core.model import Band, Curve, Kind, Model, Scoring, Shape
+from tests.oracle_calendar import bucket_of
 from tests.oracle_input import (
     MAX_TRAITS,
     MICRO,
@@ -93,7 +94,6 @@ class Oracle:
         self.scoring = scoring
         self.rules = rules or {}
         self.partitions = partitions
-        self.bucket_ms = scoring.bucket_seconds * 1000
         self.outcomes: dict[str, int] = defaultdict(int)
         self.largest_ts_ms: int | None = None
         """Of the counted events."""
@@ -141,7 +141,7 @@ class Oracle:
         clocks = [ms for ms in (record_ms if record_ms >= 0 else None, now_ms) if ms is not None]
         if clocks and said.ts_ms > min(clocks) + HOUR_MS:
             raise UnusableRecordError("in_future")
-        bucket = said.ts_ms // self.bucket_ms
+        bucket = self._bucket(said.ts_ms)
         if now_ms is not None and bucket < self._oldest(now_ms):
             return "late"
         if any(fnmatchcase(said.user, pattern) for pattern in self.scoring.exclude_users):
@@ -192,20 +192,27 @@ class Oracle:
 
     def _oldest(self, now_ms: int) -> int:
         """The oldest bucket within the retention."""
-        return now_ms // self.bucket_ms - retention(self.scoring) + 1
+        return self._bucket(now_ms) - retention(self.scoring) + 1
 
     def account_of(self, member: str) -> str | None:
         return self._account_of.get(member)
 
+    def day(self, ms: int) -> int:
+        """The day that an instant lies in."""
+        return self.day_of(self._bucket(ms))
+
     def day_of(self, bucket: int) -> int:
-        """The day (UTC) that a bucket lies in; a bucket is a day or a divisor of one."""
-        return bucket * self.bucket_ms // DAY_MS
+        """The day that a bucket lies in; a bucket is a day or a divisor of one."""
+        return bucket * self.scoring.bucket_seconds // 86_400
 
     def first_seen(self, kind: Kind, entity_id: str, until: int | None = None) -> int | None:
         """The day an entity was first seen, by its events up to day `until`; None if it has none."""
         members = [entity_id] if kind is Kind.USER else self._members.get(entity_id, set())
         days = {self.day_of(bucket) for member in members for bucket, _ in self._cells.get(member, {})}
         return first_day(day for day in days if until is None or day <= until)
+
+    def _bucket(self, ms: int) -> int:
+        return bucket_of(ms, self.scoring.bucket_seconds * 1000, self.scoring.timezone)
 
     def counts(self, now_ms: int | None = None) -> dict[Entity, dict[Cell, int]]:
         """Counts of every entity by (bucket, event type), in units of 1e-6; with `now_ms`, within the retention only.
@@ -241,7 +248,7 @@ class Oracle:
 
         For `all`, and for every group that somebody is in; a group that is too small has its parent's benchmark.
         """
-        counts, current = self.counts(now_ms), now_ms // self.bucket_ms
+        counts, current = self.counts(now_ms), self._bucket(now_ms)
         return {
             (model.name, kind.label, group): found
             for model in self.scoring.models
@@ -284,7 +291,7 @@ class Oracle:
                 of_account = [result for member, result in users.items() if self._account_of.get(member) == account]
                 results[account] = mean_result(model, of_account)
         else:
-            raws = self._raws(model, kind, counts, now_ms // self.bucket_ms)
+            raws = self._raws(model, kind, counts, self._bucket(now_ms))
             yardsticks = self._yardsticks(model, kind, raws)
             own = self.daily_raws(model, kind, now_ms) if rules.against == "self" and histories is None else {}
             for entity_id, raw in raws.items():
@@ -292,7 +299,7 @@ class Oracle:
                 if rules.against == "self":
                     history = own if histories is None else histories
                     days = history.get((model.name, kind.label, entity_id), {})
-                    yardstick = Yardstick(self_benchmark(days, now_ms // DAY_MS), 0, model.curve.steepness or 3.0)
+                    yardstick = Yardstick(self_benchmark(days, self.day(now_ms)), 0, model.curve.steepness or 3.0)
                 results[entity_id] = _result(model, raw, yardstick)
         if kind is Kind.ACCOUNT:
             for account in results.keys() - self._members.keys():
@@ -301,10 +308,10 @@ class Oracle:
 
     def daily_raws(self, model: Model, kind: Kind, now_ms: int) -> dict[tuple[str, str, str], dict[int, float]]:
         """The raws that a self benchmark looks at: at the close of days 84 to 28 days back, by entity and day."""
-        counts, today = self.counts(), now_ms // DAY_MS
+        counts, today = self.counts(), self.day(now_ms)
         raws: dict[tuple[str, str, str], dict[int, float]] = defaultdict(dict)
         for day in range(today - OLDEST, today - NEWEST + 1):
-            last_bucket = (day + 1) * DAY_MS // self.bucket_ms - 1
+            last_bucket = (day + 1) * 86_400 // self.scoring.bucket_seconds - 1
             for entity_id, raw in self._raws(model, kind, counts, last_bucket).items():
                 if self.first_seen(kind, entity_id, until=day) is not None:
                     raws[model.name, kind.label, entity_id][day] = raw or 0.0
@@ -347,7 +354,7 @@ class Oracle:
         today = self.day_of(current)
         first_seen = self.first_seen(kind, entity_id, until=today)
         assert first_seen is not None, "with an event in the window"
-        window_days = Fraction(model.window * self.bucket_ms, DAY_MS)
+        window_days = Fraction(model.window * self.scoring.bucket_seconds, 86_400)
         factor = tenure_factor(window_days, today - first_seen)
         with localcontext(EXACT):
             return float(raw * factor.numerator / factor.denominator)

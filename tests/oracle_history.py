@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from scorer.core.model import HistoryDays, Kind
+from tests.oracle_calendar import DAY_MS, bucket_of
 
 Key = tuple[str, Kind, str]
 """Model, kind, entity id."""
@@ -16,18 +17,24 @@ Key = tuple[str, Kind, str]
 Told = tuple[float, str]
 """Score and band."""
 
-DAY_SECONDS = 86_400
-
 
 class NaiveHistory:
-    """One partition's. `told` holds the last document of whoever has a score; `differences` names wrong deltas."""
+    """One partition's, with the days of a time zone.
 
-    def __init__(self, kept: HistoryDays) -> None:
+    `told` holds the last document of whoever has a score; `differences` names wrong deltas.
+    """
+
+    def __init__(self, kept: HistoryDays, timezone: str) -> None:
         self.kept = kept
+        self.timezone = timezone
         self.today: int | None = None
         self.told: dict[Key, Told] = {}
         self.closes: dict[Key, dict[int, Told]] = defaultdict(dict)
         self.differences: list[str] = []
+
+    def day(self, at_seconds: float) -> int:
+        """The day of an epoch second."""
+        return bucket_of(round(at_seconds * 1000), DAY_MS, self.timezone)
 
     def reach(self, today: int) -> None:
         """It is this day now, or later: who takes over tells last documents again before it sees the clock."""
@@ -43,7 +50,7 @@ class NaiveHistory:
 
     def tell(self, key: Key, score: float | None, band: str | None, delta: float | None, at_seconds: float) -> None:
         """Readers were told this, computed at an epoch second."""
-        self.reach(int(at_seconds // DAY_SECONDS))
+        self.reach(self.day(at_seconds))
         self.told.pop(key, None)
         if score is not None:
             assert band is not None
@@ -52,7 +59,7 @@ class NaiveHistory:
 
     def free(self, key: Key, at_seconds: float) -> None:
         """Readers were told of the entity for the last time."""
-        self.reach(int(at_seconds // DAY_SECONDS))
+        self.reach(self.day(at_seconds))
         self.told.pop(key, None)
         self.closes.pop(key, None)
 

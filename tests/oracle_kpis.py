@@ -3,7 +3,7 @@
 Every number is looked up anew among all events of all members; a segment isn't the sum of its accounts but the same
 question asked of more people. Ratios are fractions; float comes last. Where the documents are silent, it decides:
 
-Rule 1: days are UTC days, whatever the bucket; an event counts on the day of its bucket.
+Rule 1: days are those of the time zone, whatever the bucket; an event counts on the day of its bucket.
 Rule 2: an account has KPIs while it has a counted event within the retention (or ahead of now) or traits; a segment
     while such an account has its value; the product always. `perhaps` names those that may be there all the same.
 Rule 3: a member that is active in both windows is `returning` and nothing else, even where it was away for more than
@@ -22,7 +22,7 @@ from functools import cached_property
 from urllib.parse import quote
 
 from scorer.core.model import EventTags, Kind, KpiRules, Scoring
-from tests.oracle import DAY_MS, Oracle
+from tests.oracle import Oracle
 from tests.oracle_input import MICRO, decimal_of
 
 Number = int | Fraction
@@ -80,7 +80,7 @@ class Group:
 
 def kpis(oracle: Oracle, now_ms: int) -> dict[KpiKey, Kpis]:
     """The KPIs of every account, every segment and the product (`all`) at `now_ms`."""
-    scoring, today = oracle.scoring, now_ms // DAY_MS
+    scoring, today = oracle.scoring, oracle.day(now_ms)
     return {key: _kpis_of(group, scoring, today) for key, group in _groups(oracle, now_ms).items()}
 
 

@@ -75,8 +75,8 @@ class Shown:
     def alert(self, entity: str, state: str = "fired", rule: str = "churn_risk", **more: Any) -> None:
         told = {
             "id": f"{rule}-{entity}", "rule": rule, "state": state, "cause": "crossed_below", "severity": "critical",
-            "entity": entity, "score": 20.0, "previous_score": 26.0, "band": "at_risk", "threshold": 25.0,
-            "at": 1_795_355_044.0, **more,
+            "entity": entity, "score": 20.0, "previous_score": 26.0, "band": "at_risk", "previous_band": "low",
+            "threshold": 25.0, "at": 1_795_355_044.0, **more,
         }  # fmt: skip
         self.tell(lambda board: board.alerted([told]))
 
@@ -103,7 +103,7 @@ def shown(model: Model = MODEL, **more: object) -> Iterator[Shown]:
 
         run(called())
 
-    board = Board(model, about(model, **more))
+    board = Board(model, about(model, **more), 60)
     broadcast = Broadcast(board.whole)
     server = PageServer(broadcast)
     made = Shown(call, board, broadcast)

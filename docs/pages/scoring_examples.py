@@ -17,6 +17,7 @@ COMPLETE = """
 # yaml-language-server: $schema=scoring.schema.json
 version: 1
 bucket: 1d
+timezone: Europe/Berlin                # days begin at midnight there
 events:
   app_opened: {}
   report_created: {core: true, advanced: true}

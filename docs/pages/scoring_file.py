@@ -30,6 +30,7 @@ _AGREE = """\
 ## What several keys must agree on
 
 - `bucket` divides a day; a `window` is whole buckets, at most 100,000 of them, the current one included.
+- `timezone` is for `bucket: 1d`; other buckets are aligned to UTC. Days of a zone begin at local midnight, or at the first instant after it where clocks are set forward over it; ages are counted in calendar days, however many hours those have. Its rules are those of the machine's tz database, else of the package tzdata: what was counted stays in its day when they change.
 - Each type in `weights` stands in `events`, and one of them weighs other than 0.
 - `bands` ascend; the first has no lower bound, whatever stands there. Without `bands` they are {bands}.
 - `peers` are among the `segments`, if the file names any. `steepness: auto` is for the shape `exponential`.
@@ -37,7 +38,7 @@ _AGREE = """\
 
 ## What a change does
 
-A file is read at a worker's start. A model of which anything changed is another model: its scores are set anew, without alerts, once its first benchmark is in force, and its history begins anew. Events of a type that is newly named count from then on, not back. Another `bucket` needs a new namespace: the counts that are kept have the old width.
+A file is read at a worker's start. A model of which anything changed is another model: its scores are set anew, without alerts, once its first benchmark is in force, and its history begins anew. Events of a type that is newly named count from then on, not back. Another `bucket` or `timezone` stops the start with status 2 and needs a new namespace: the counts that are kept are of the old buckets.
 """
 
 _SECTIONS = {

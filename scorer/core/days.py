@@ -1,10 +1,8 @@
-"""Days (UTC) as the standing history counts them: from 1970-01-01 on."""
+"""Days as the standing history counts them, numbered by `scorer/core/calendar.py`."""
 
 from typing import NamedTuple
 
 from scorer.core.model import HistoryDays, Kind
-
-DAY_MS = 86_400_000
 
 DELTA_DAYS = 7
 """`delta` is against the close of the day so many days ago (SCORING 4)."""

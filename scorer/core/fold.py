@@ -63,7 +63,7 @@ class Fold:
     """The state of one partition. Times are epoch milliseconds; `position` is a source offset, None before a start.
 
     `board`: the KPIs, where a scoring file that asks for them is bound; `kpis_due`: whom of it has had events since.
-    `today` is the day (since 1970, UTC) after the last one that closed, None before the first `now`.
+    `today` is the day (`scorer/core/calendar.py`) after the last one that closed, None before the first `now`.
     `counted_from` is the source offset that counting began at; None where an older journal doesn't tell.
     """
 

@@ -7,7 +7,7 @@ Rule 3: Columns are dense by place, not by row: users and accounts share the row
 Rule 4: A day's close is that day's for good: it isn't made again when late events or a new benchmark change what the
         score would have been.
 
-Days are numbered as in `scorer/core/days.py`, models are codes of the fold.
+Days are numbered as in `scorer/core/calendar.py`, models are codes of the fold.
 """
 
 from collections.abc import Iterable, Iterator

@@ -35,7 +35,7 @@ class Intake:
     def __init__(self, state: "PartitionState", gate: Gate) -> None:
         self._state = state
         self._gate = gate
-        self._bucket_ms = state.scoring.bucket_seconds * 1000
+        self._calendar = state.scoring.calendar
         self._seed = 0
         self._named_types: dict[str, int] = {}
 
@@ -106,7 +106,7 @@ class Intake:
         """(verdicts, rows or -1, (buckets, types), time limits): all but duplicates is decided."""
         n = len(columns)
         types = np.fromiter(map(self._named_types.get, columns.event, _repeat_minus_one), np.int64, n)
-        buckets = columns.ts_ms // self._bucket_ms
+        buckets = self._calendar.buckets_of(columns.ts_ms)
         keys = zip(columns.account_id, columns.user_id, strict=True)
         rows = np.fromiter(map(self._state.roster.row_of.get, keys, _repeat_minus_one), np.int64, n)
         verdict = np.zeros(n, np.int8)
@@ -125,7 +125,7 @@ class Intake:
             verdict[known[self._state.passes.excluded_rows()[rows[known]]]] = Verdict.EXCLUDED
         limits = limits_ms(columns, record_ms, clock_ms)
         reference = self._state.event_ms if self._state.event_clock else max(self._state.now_ms, clock_ms)
-        first_bucket = reference // self._bucket_ms - self._state.scoring.retention + 1
+        first_bucket = self._calendar.bucket_of(reference) - self._state.scoring.retention + 1
         time_verdicts(columns, limits, buckets, first_bucket, verdict)
         verdict[refusals] = Verdict.WRONG_PARTITION
         return verdict, rows, (buckets, types), limits

@@ -11,11 +11,12 @@ from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from scorer.core.calendar import Calendar
+
 if TYPE_CHECKING:
     from scorer.core.alert_rules import Rule
 
 
-DAY_SECONDS = 86_400
 WEEK = 7
 
 
@@ -151,7 +152,8 @@ class Scoring:
     how much history is kept.
 
     `segments`: traits that KPIs and peer groups may be split by; `history`: how much of it is kept; `tags`: of the
-    event types that have some; `kpis`: None where none are computed.
+    event types that have some; `kpis`: None where none are computed; `timezone`: of days, other than UTC only where a
+    bucket is a day.
     """
 
     bucket_seconds: int
@@ -163,16 +165,18 @@ class Scoring:
     history: HistoryDays = HistoryDays()
     tags: Mapping[str, EventTags] = field(default_factory=dict)
     kpis: KpiRules | None = None
+    timezone: str = "UTC"
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """Which bucket and which day an instant lies in."""
+        return Calendar(self.bucket_seconds, self.timezone)
 
     @cached_property
     def retention(self) -> int:
         """In buckets, the longest window of any model, or what KPIs look back: older cells are let go."""
         longest = max(model.window for model in self.models)
-        return longest if self.kpis is None else max(longest, self.kpis.days * self.buckets_per_day)
-
-    @property
-    def buckets_per_day(self) -> int:
-        return DAY_SECONDS // self.bucket_seconds
+        return longest if self.kpis is None else max(longest, self.kpis.days * self.calendar.buckets_a_day)
 
     @cached_property
     def hash(self) -> str:

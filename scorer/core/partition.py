@@ -21,7 +21,7 @@ import numpy as np
 
 from scorer.core.admission import Gate
 from scorer.core.cells import MAX_TYPES
-from scorer.core.days import DAY_MS, ClosedDays
+from scorer.core.days import ClosedDays
 from scorer.core.draft import Cut, Draft, RuleNews, room
 from scorer.core.events import EventColumns, Int64s
 from scorer.core.fold import Fold, ModelInForce
@@ -83,7 +83,6 @@ class PartitionState(Fold):
         self.partition = partition
         self.draft = Draft()
         self.event_clock = event_clock
-        self._bucket_ms = scoring.bucket_seconds * 1000
         self._models_news: list[list[Any]] | None = None
         self._models_before: dict[int, ModelInForce] | None = None
         self._journaled_position: int | None = None
@@ -206,7 +205,7 @@ class PartitionState(Fold):
 
     def _close_days(self) -> None:
         """The days that `now` has left close with what readers were last told."""
-        today = self.now_ms // DAY_MS
+        today = self.scoring.calendar.day_of(self.now_ms)
         if self.today is None or today > self.today:
             closed = ClosedDays.before(today, self.today, self.scoring.history)
             self.close_days(closed)
@@ -219,7 +218,7 @@ class PartitionState(Fold):
         into the draft. May be left after any step."""
         if self.board is None:
             return
-        yield from self.board.count(self.now_ms // DAY_MS)
+        yield from self.board.count(self.scoring.calendar.day_of(self.now_ms))
         for _ in range(KPI_STEPS):
             rows = self.board.take_untold(KPIS_A_STEP)
             if not rows:
@@ -262,7 +261,7 @@ class PartitionState(Fold):
             cuts[0].body["aa"] = True  # an entry of its own, if need be: they need a version
         self._cut_freed(cuts)
         last = cuts[-1]
-        bucket = self.now_ms // self._bucket_ms
+        bucket = self.scoring.calendar.bucket_of(self.now_ms)
         if bucket != self._journaled_bucket:
             last.body["now"], self._journaled_bucket = self.now_ms, bucket
         if self.passes.expired_before != self._journaled_expiry:

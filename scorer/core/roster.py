@@ -10,7 +10,6 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from scorer.core.days import DAY_MS
 from scorer.core.events import Int64s
 from scorer.core.model import Kind
 
@@ -23,7 +22,7 @@ NEVER = np.iinfo(np.int32).max
 """The first bucket of who had no event."""
 
 REMEMBERED_DAYS = 400
-"""For so long after an entity's last event it is remembered since when it is known."""
+"""For so long after a member's last event it is remembered, at least, since when it is known."""
 
 
 def entity_id(key: EntityKey) -> str:
@@ -75,11 +74,7 @@ class Roster:
         return len(self.keys)
 
     def saw(self, rows: NDArray[np.integer], buckets: NDArray[np.integer], ts_ms: Int64s) -> None:
-        """Some entities had events. Who had none for longer than `REMEMBERED_DAYS` is as new."""
-        last_ms = self.last_ms[rows]
-        long_ago = (ts_ms // DAY_MS - last_ms // DAY_MS > REMEMBERED_DAYS) & (last_ms > 0)
-        if long_ago.any():
-            self.first_bucket[np.setdiff1d(rows[long_ago], rows[~long_ago])] = NEVER
+        """Some entities had events."""
         np.maximum.at(self.last_ms, rows, ts_ms)
         np.minimum.at(self.first_bucket, rows, buckets)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from scorer.core.admission import Gate
 from scorer.core.benchmark_summary import Summary
-from scorer.core.days import DAY_MS
+from scorer.core.calendar import DAY_MS
 from scorer.core.events import Int64s, TraitChanges
 from scorer.core.footing import Bases
 from scorer.core.judging import Judge, Judgement
@@ -173,7 +173,7 @@ class ScoringPass:
         step whether moves within a band can, however large. `rules_paused`: nobody is alerted.
         """
         self.judge.paused, self.judge.moves_wait = rules_paused, moves_wait
-        self._begin(now_ms // (self._state.scoring.bucket_seconds * 1000), bases, patient=patient)
+        self._begin(self._state.scoring.calendar.bucket_of(now_ms), bases, patient=patient)
         everything = sweep_rows is None
         self.events_told = False
         for rows in self._slices(np.flatnonzero(self._state.dirty[: len(self._state.roster)])):

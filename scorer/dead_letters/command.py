@@ -1,6 +1,6 @@
 """What `scorer dead-letters list|show|replay` do: the topic read under a bar, the outcome printed.
 
-Each ends the process with status 1 where it fails; what went wrong is on stderr, and with --json in the object.
+Each ends the process with status 1 where it fails.
 """
 
 import sys
@@ -13,10 +13,10 @@ import typer
 import uvloop
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from scorer.commands import fail, print_json, say, status_for
+from scorer.commands import FAILED, INTERRUPTED, Failed, answer, fail, status_for
 from scorer.consoles import errors, output
 from scorer.dead_letters.listing import Listing, letter_json
-from scorer.dead_letters.printing import print_letter, print_listing
+from scorer.dead_letters.printing import left_out, print_letter, print_listing, print_replayed
 from scorer.dead_letters.replaying import Replayed, replay
 from scorer.dead_letters.selection import Place, Selection
 from scorer.service import connection_of
@@ -42,10 +42,10 @@ def run_list(settings: Settings, selection: Selection, limit: int, *, as_json: b
     try:
         _run(settings, work)
     except BrokerError as error:
-        fail(error, as_json=as_json)
+        fail(error)
     listing.repeats = selection.repeats
     if as_json:
-        print_json({"topic": _topic(settings), **listing.as_json()})
+        answer({"topic": _topic(settings), **listing.as_json()})
     else:
         print_listing(listing, _topic(settings), output())
 
@@ -61,70 +61,62 @@ def run_show(settings: Settings, place: Place, *, raw: bool, as_json: bool) -> N
     try:
         kept = _run(settings, work)
     except BrokerError as error:
-        fail(error, as_json=as_json)
+        fail(error)
     if kept is None:
-        fail(f"there is no dead letter {place} in {_topic(settings)}: `list` shows those there are", as_json=as_json)
+        fail(f"there is no dead letter {place} in {_topic(settings)}: `list` shows those there are")
     if raw:
         sys.stdout.buffer.write(kept.letter.value or b"")
     elif as_json:
-        print_json(letter_json(kept) | _value_json(kept.letter.value))
+        answer(letter_json(kept) | _value_json(kept.letter.value))
     else:
         print_letter(kept, output())
 
 
-def run_replay(settings: Settings, selection: Selection, *, dry_run: bool, as_json: bool) -> None:
-    replayed = Replayed()
+def run_replay(settings: Settings, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
+    replayed = Replayed(limit)
     failure: str | Exception | None = None
 
     async def work(reader: LetterReader, progress: Progress) -> None:
-        patience = settings.broker_patience.total_seconds()
         async with AsyncExitStack() as stack:
-            opening = open_input(connection_of(settings), settings.input_topic, patience=patience)
+            opening = open_input(connection_of(settings), settings.input_topic, **_patience(settings, writes=True))
             writer = None if dry_run else await stack.enter_async_context(opening)
             async for letters in _letters(reader, reader.partitions, progress):
-                for each in await replay(list(selection.take(letters.kept)), writer, replayed):
-                    progress.console.print(f"scorer: {each}", markup=False, highlight=False, soft_wrap=True)
+                await replay(list(selection.take(letters.kept)), writer, replayed)
 
     try:
-        _run(settings, work)
+        _run(settings, work, writes=not dry_run)
     except BrokerError as error:
         failure = error
     except KeyboardInterrupt:
-        failure = "interrupted: what was written stays, and counts again when it is replayed again without an event_id"
-    missing = [str(place) for place in selection.missing] if failure is None else []
-    if as_json:
-        figures = {
-            "dry_run": dry_run,
-            "repeats": selection.repeats,
-            "missing": missing,
-            "error": failure and str(failure),
-        }
-        print_json({"topic": settings.input_topic} | replayed.as_json() | figures)
-    else:
-        print(_sentence(settings.input_topic, replayed, dry_run=dry_run))
-    for place in missing:
-        say(f"there is no dead letter {place}, or it isn't of the reason and time that were asked for")
-    if failure is not None:
-        say(str(failure))
-    if failure is not None or missing or replayed.left_out:
-        raise typer.Exit(status_for(failure))
-
-
-def _sentence(topic: str, replayed: Replayed, *, dry_run: bool) -> str:
-    sentence = f"{replayed.replayed} dead letters {'would be ' if dry_run else ''}written to {topic}"
+        failure = f"{INTERRUPTED}: what was written stays, and counts again when it is replayed without an event_id"
+    missing = selection.missing if failure is None else []
+    figures = {
+        "topic": settings.input_topic,
+        **replayed.as_json(),
+        "dry_run": dry_run,
+        "repeats": selection.repeats,
+        "missing": list(map(str, missing)),
+    }
+    if not as_json:
+        print_replayed(replayed, settings.input_topic, output(), dry_run=dry_run)
+    wrong = [f"there is no dead letter {p}, or it isn't of the reason and time that were asked for" for p in missing]
+    wrong += [] if failure is None else [str(failure)]
+    if replayed.left_out and as_json:
+        wrong.insert(0, left_out(replayed))
+    if wrong:
+        raise Failed("\n".join(wrong), status_for(failure), figures)
     if replayed.left_out:
-        sentence += f", {replayed.left_out} left out: they can't be used now either"
-    if replayed.without_id:
-        sentence += f"; {replayed.without_id} have no event_id, and count again each time they are replayed"
-    return sentence
+        raise typer.Exit(FAILED)
+    if as_json:
+        answer(figures)
 
 
-def _run(settings: Settings, work: Work[T]) -> T:
+def _run(settings: Settings, work: Work[T], *, writes: bool = False) -> T:
     """Raises BrokerError, KeyboardInterrupt."""
-    patience = settings.broker_patience.total_seconds()
+    patience = _patience(settings, writes=writes)
 
     async def run() -> T:
-        async with open_letters(connection_of(settings), _topic(settings), patience=patience) as reader:
+        async with open_letters(connection_of(settings), _topic(settings), **patience) as reader:
             return await work(reader, progress)
 
     with _progress() as progress:
@@ -139,6 +131,12 @@ async def _letters(reader: LetterReader, partitions: Sequence[int], progress: Pr
         async for letters in reader.read(partition, start, end):
             yield letters
             progress.advance(task, letters.records)
+
+
+def _patience(settings: Settings, *, writes: bool) -> dict[str, float]:
+    """What was begun to be written isn't given up as soon as what is only looked at."""
+    first = settings.first_patience.total_seconds()
+    return {"first_patience": first, "patience": settings.broker_patience.total_seconds() if writes else first}
 
 
 def _progress() -> Progress:

@@ -8,8 +8,10 @@ from rich.text import Text
 
 from scorer.core.events import Reason
 from scorer.dead_letters.listing import Listing
+from scorer.dead_letters.replaying import Replayed
 from scorer.dead_letters.selection import Place, at_of
 from scorer.looks import MUTED
+from scorer.quantities import counted, numbered
 from scorer.stream.letter_reader import KeptLetter
 
 _TIME = "%Y-%m-%d %H:%M:%S"
@@ -58,11 +60,47 @@ def _table(*headings: str) -> Table:
 
 
 def _sentence(listing: Listing, topic: str) -> str:
-    letters = f"{listing.letters:,} dead letters in {topic}"
+    letters = f"{counted(listing.letters, 'dead letter')} in {topic}"
     shown = len(listing.newest)
     more = "" if shown >= listing.letters else f", the newest {shown} shown (--limit)"
-    foreign = f"; {listing.foreign} records there are no dead letters" if listing.foreign else ""
+    are = numbered(listing.foreign, "record there is no dead letter", "records there are no dead letters")
+    foreign = f"; {listing.foreign:,} {are}" if listing.foreign else ""
     return f"{letters}{more}{foreign}; scorer dead-letters show KEY shows what one holds"
+
+
+def print_replayed(replayed: Replayed, topic: str, out: Console, *, dry_run: bool) -> None:
+    """What is left out, counted by reason, and some of it; then all of it in a sentence."""
+    if replayed.left_out:
+        table = _table("reason", "left out")
+        table.columns[1].justify = "right"
+        for reason, letters in replayed.reasons.most_common():
+            table.add_row(escape(reason), f"{letters:,}")
+        out.print(table)
+    for each in replayed.named:
+        out.print(Text.assemble(each.key, "  ", (each.reason, "bold")))
+        out.print(Text(f"    {each.detail}", style=MUTED), no_wrap=True, overflow="ellipsis")
+    if replayed.named:
+        out.print()
+    out.print(_outcome(replayed, topic, dry_run=dry_run), highlight=False, soft_wrap=True, markup=False)
+
+
+def _outcome(replayed: Replayed, topic: str, *, dry_run: bool) -> str:
+    said = f"{counted(replayed.replayed, 'dead letter')} {'would be ' if dry_run else ''}written to {topic}"
+    if replayed.left_out:
+        shown = len(replayed.named)
+        more = "" if shown >= replayed.left_out else f" (the first {shown} shown: --limit)"
+        said += f", {left_out(replayed)}{more}"
+    if replayed.without_id:
+        have = numbered(replayed.without_id, "has no event_id, and counts", "have no event_id, and count")
+        are = numbered(replayed.without_id, "it is", "they are")
+        said += f"; {replayed.without_id:,} {have} again each time {are} replayed"
+    return said
+
+
+def left_out(replayed: Replayed) -> str:
+    """How many, and why in general; only if there are any."""
+    they = numbered(replayed.left_out, "it", "they")
+    return f"{replayed.left_out:,} left out: {they} can't be used now either"
 
 
 def print_letter(kept: KeptLetter, out: Console) -> None:
@@ -87,7 +125,7 @@ def _size(kept: KeptLetter) -> str:
     value = kept.letter.value
     if value is None:
         return "none (a tombstone)"
-    held = f"{len(value):,} bytes"
+    held = counted(len(value), "byte")
     return held if kept.full_bytes is None else f"the first {held} of {kept.full_bytes:,}"
 
 
@@ -118,7 +156,7 @@ def _escaped(character: str) -> str:
 
 def _more(value: bytes, cut: bytes) -> str:
     left = len(value) - len(cut)
-    return f"\n... {left:,} bytes more: --raw writes them all" if left else ""
+    return f"\n... {counted(left, 'byte')} more: --raw writes them all" if left else ""
 
 
 def _hex(data: bytes) -> str:

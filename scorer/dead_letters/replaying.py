@@ -1,5 +1,6 @@
 """Dead letters judged anew by the worker's own rules, and those that can be used now written into the input."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -8,8 +9,6 @@ from scorer.dead_letters.selection import Place
 from scorer.replaying.judging import judged
 from scorer.stream.input_writer import InputWriter
 from scorer.stream.letter_reader import KeptLetter
-
-_NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +19,37 @@ class LeftOut:
     reason: str
     detail: str
 
-    def __str__(self) -> str:
-        return f"{self.key}: {self.reason}: {self.detail}"
-
 
 @dataclass(slots=True)
 class Replayed:
-    """What became of the letters so far. `named` are the first hundred of the `left_out`.
-
-    `without_id`: of the `replayed`, those whose events have no event_id.
+    """What became of the letters so far. `reasons`: how many are `left_out` for which; `named`: the first `limit` of
+    them. `without_id`: of the `replayed`, those whose events have no event_id.
     """
 
+    limit: int
     replayed: int = 0
     left_out: int = 0
     without_id: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     named: list[LeftOut] = field(default_factory=list)
 
+    def leave_out(self, letters: Sequence[LeftOut]) -> None:
+        self.left_out += len(letters)
+        self.reasons.update(each.reason for each in letters)
+        self.named += letters[: max(0, self.limit - len(self.named))]
+
     def as_json(self) -> dict[str, object]:
-        return asdict(self)
+        return {
+            "replayed": self.replayed,
+            "left_out": self.left_out,
+            "without_id": self.without_id,
+            "reasons": dict(self.reasons.most_common()),
+            "named": [asdict(each) for each in self.named],
+        }
 
 
-async def replay(letters: Sequence[KeptLetter], writer: InputWriter | None, replayed: Replayed) -> list[LeftOut]:
-    """Write what can be used, in its order, keyed right; without a writer only judge. Returns what is newly named.
+async def replay(letters: Sequence[KeptLetter], writer: InputWriter | None, replayed: Replayed) -> None:
+    """Write what can be used, in its order, keyed right; without a writer only judge.
 
     Raises Unreachable, Refused: some may then have been written.
     """
@@ -49,19 +57,13 @@ async def replay(letters: Sequence[KeptLetter], writer: InputWriter | None, repl
     found = judged([letter.value for letter in whole])
     if writer is not None:
         await writer.write(record for _, record in found.records)
-    left_out = [
-        *(LeftOut(str(Place.of(whole[bad.index])), str(bad.reason), bad.detail) for bad in found.rejects),
-        *(_cut(kept) for kept in letters if kept.full_bytes is not None),
-    ]
     replayed.replayed += len(found.records)
     replayed.without_id += found.without_id
-    replayed.left_out += len(left_out)
-    named = left_out[: max(0, _NAMED - len(replayed.named))]
-    replayed.named += named
-    return named
+    rejected = [LeftOut(str(Place.of(whole[bad.index])), str(bad.reason), bad.detail) for bad in found.rejects]
+    replayed.leave_out([*rejected, *(_cut(kept) for kept in letters if kept.full_bytes is not None)])
 
 
 def _cut(kept: KeptLetter) -> LeftOut:
     held = len(kept.letter.value or b"")
-    detail = f"only {held} of its {kept.full_bytes} bytes fit into the dead letters"
+    detail = f"only {held:,} of its {kept.full_bytes:,} bytes fit into the dead letters"
     return LeftOut(str(Place.of(kept.letter)), str(Reason.TOO_LARGE), detail)

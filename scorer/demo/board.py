@@ -1,17 +1,20 @@
 """What a demo shows: the page and the table are views of it.
 
-It remembers what Redis doesn't keep: the scores at the end of each day that was loaded, and those of the last minutes.
-Times are epoch seconds.
+It remembers what Redis doesn't keep: the scores at the end of the last days of the made-up world, and those of the last
+minutes. Times are epoch seconds, of the wall's clock unless they are said to be made up.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
 from scorer.core.model import INACTIVE_BAND, Model
+from scorer.demo.alert_words import told
+from scorer.demo.made_up_time import MadeUpTime
 from scorer.demo.reasons import Close, own_part, shares_of_benchmark
 
 TRAIL_SECONDS = 180.0
@@ -39,8 +42,8 @@ class Stage(StrEnum):
 class _Account:
     id: str
     traits: Mapping[str, str | int]
+    closes: deque[Close | None]
     document: Document | None = None
-    closes: list[Close | None] = field(default_factory=list)
     trail: deque[tuple[float, float]] = field(default_factory=deque)
     changed: bool = False
 
@@ -48,11 +51,17 @@ class _Account:
 class Board:
     """`frame` tells what is new since the last one, `whole` everything, to who comes later.
 
-    `about`: what never changes, for the page.
+    `about`: what never changes, for the page; `days`: of so many the ends are kept. `clock`: what time it is in the
+    made-up world; None while there is none.
     """
 
-    def __init__(self, model: Model, about: Mapping[str, object], now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, model: Model, about: Mapping[str, object], days: int, now: Callable[[], float] = time.time
+    ) -> None:
         self.model = model
+        self.clock: MadeUpTime | None = None
+        self.newest_event = 0.0
+        self._hold = timedelta(milliseconds=model.hold_ms)
         self._now = now
         self._about = about
         self.stage = Stage.STARTING
@@ -63,7 +72,8 @@ class Board:
         self.first_day: float | None = None
         self.sent = 0
         self.hints: tuple[str, ...] = ()
-        self._events: list[int] = []
+        self._events: deque[int] = deque(maxlen=days)
+        self._closed = 0
         self._accounts: dict[str, _Account] = {}
         self._alerts: deque[Document] = deque(maxlen=_ALERTS_SHOWN)
         self._told_accounts = self._told_days = 0
@@ -78,7 +88,8 @@ class Board:
     def meet(self, accounts: Iterable[tuple[str, Mapping[str, str | int]]]) -> None:
         """Accounts that may get a score, with what is known of them."""
         for account, traits in accounts:
-            self._accounts.setdefault(account, _Account(account, traits, closes=[None] * len(self._events)))
+            unknown = deque[Close | None]([None] * len(self._events), self._events.maxlen)
+            self._accounts.setdefault(account, _Account(account, traits, unknown))
 
     def saw(self, at: float, documents: Mapping[str, Document], benchmark: Document | None) -> None:
         """What Redis held."""
@@ -94,14 +105,26 @@ class Board:
     def close_day(self, events: int) -> None:
         """The scores as they are now are the day's last."""
         self._events.append(events)
+        self._closed += 1
         for account in self._accounts.values():
             account.closes.append(Close.of(account.document))
 
     def alerted(self, alerts: Sequence[Document]) -> None:
-        self._alerts.extend(alerts)
-        self._new_alerts.extend(alerts)
+        """What fired or resolved, and how a person reads it."""
+        worded = [{**alert, "said": told(alert, self.model.margin, self._hold)} for alert in alerts]
+        self._alerts.extend(worded)
+        self._new_alerts.extend(worded)
 
     # ---- what it tells
+
+    @property
+    def made_up_at(self) -> float:
+        """What time it is in the made-up world."""
+        return self._now() if self.clock is None else self.clock.at(self._now())
+
+    @property
+    def newest_alert(self) -> Document | None:
+        return self._alerts[-1] if self._alerts else None
 
     @property
     def accounts(self) -> list[str]:
@@ -124,7 +147,7 @@ class Board:
             "days": self._told(self._told_days),
             "alerts": self._new_alerts,
         }
-        self._told_accounts, self._told_days, self._new_alerts = len(accounts), len(self._events), []
+        self._told_accounts, self._told_days, self._new_alerts = len(accounts), self._closed, []
         return frame
 
     def whole(self) -> dict[str, object]:
@@ -152,14 +175,18 @@ class Board:
             "sent": self.sent,
             "hints": self.hints,
             "at": self._now(),
+            "made_up_at": self.made_up_at,
+            "made_up_pace": 1.0 if self.clock is None else self.clock.pace(self._now()),
         }
 
     def _told(self, first: int, last: int | None = None) -> list[dict[str, object]]:
         """Days by their number: how many events, and each account's score at its end."""
         accounts = list(self._accounts.values())
+        kept = self._closed - len(self._events)
         return [
-            {"day": day, "events": events, "scores": [_rounded(account.closes[day]) for account in accounts]}
-            for day, events in list(enumerate(self._events))[first:last]
+            {"day": kept + n, "events": events, "scores": [_rounded(account.closes[n]) for account in accounts]}
+            for n, events in enumerate(self._events)
+            if first <= kept + n < (self._closed if last is None else last)
         ]
 
     def _row(self, number: int, account: _Account) -> list[object]:

@@ -15,15 +15,15 @@ from scorer.core.partitioner import partition_of
 from scorer.demo.board import Board
 from scorer.demo.reading import Reading
 from scorer.demo.servers import INPUT_TOPIC, NAMESPACE, PARTITIONS, Servers
-from scorer.embedded.records import Record
-from scorer.embedded.traffic import Day, History
+from scorer.embedded.records import Day, Record
+from scorer.embedded.traffic import History
 from scorer.stream.input_writer import InputWriter
 
 _PROBE_SECONDS = 0.01
 
 
 class Loading:
-    """Loads a history into a topic that was empty before. `on_day` is called after each day, with its number."""
+    """Loads a history into a topic that was empty before. `on_day` is called after each day."""
 
     def __init__(self, servers: Servers, writer: InputWriter, board: Board, reading: Reading) -> None:
         self._servers = servers
@@ -32,17 +32,17 @@ class Loading:
         self._reading = reading
         self._written: Counter[int] = Counter()
 
-    async def load(self, history: History, on_day: Callable[[int, Day], None]) -> None:
+    async def load(self, history: History, on_day: Callable[[Day], None]) -> None:
         """Raises BrokerError, RedisError, and ServerDidNotStart if the worker ends."""
         async with AsyncExitStack() as stack:
             admin = AIOKafkaAdminClient(**self._servers.connection.client_kwargs("scorer-demo"))
             stack.push_async_callback(admin.close)
             await admin.start()
-            for number, day in enumerate(history):
+            for day in history.past():
                 await self._write(day.records)
                 await self._scored(admin)
                 await self._reading.look()
-                on_day(number, day)
+                on_day(day)
 
     async def _write(self, records: Sequence[Record]) -> None:
         self._written.update(partition_of(record.key, PARTITIONS) for record in records)

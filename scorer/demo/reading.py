@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from scorer.core.model import Kind
 from scorer.demo.board import Board, Document
-from scorer.demo.servers import NAMESPACE, Servers
+from scorer.demo.servers import NAMESPACE, PARTITIONS, Servers
 from scorer.sinks.score_json import score_key
 
 _EVENTS = "scorer_events_total"
@@ -39,8 +39,10 @@ class Reading:
         accounts = list(dict.fromkeys([*self._board.accounts, *ranked]))
         keys = [score_key(NAMESPACE, model, Kind.ACCOUNT, account) for account in accounts]
         benchmark, *documents = await redis.mget([f"{NAMESPACE}:benchmark:{model}:account:all", *keys])
+        beats = await redis.mget([f"{NAMESPACE}:partition:{number}" for number in range(PARTITIONS)])
         there = {account: _decode(text) for account, text in zip(accounts, documents, strict=True) if text}
         self._board.saw(time.time(), there, _decode(benchmark) if benchmark else None)
+        self._board.newest_event = max((_decode(beat)["as_of"] or 0.0 for beat in beats if beat), default=0.0)
         self._board.alerted(await self._alerts())
 
     async def _alerts(self) -> list[Document]:

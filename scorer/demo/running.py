@@ -21,14 +21,15 @@ from scorer.demo.about import about, hints
 from scorer.demo.board import Board, Stage
 from scorer.demo.living import send_live
 from scorer.demo.loading import Loading
+from scorer.demo.made_up_time import MadeUpTime, told
 from scorer.demo.reading import Reading
 from scorer.demo.servers import BROKER_PATIENCE_SECONDS, INPUT_TOPIC, LIVE, LOADING, Servers
 from scorer.demo.subject import Subject, subject_of
 from scorer.demo.terminal import Terminal
 from scorer.embedded.child import ServerDidNotStart
-from scorer.embedded.live_traffic import LiveTraffic
 from scorer.embedded.page.server import Broadcast, PageServer
-from scorer.embedded.traffic import Day, History
+from scorer.embedded.records import Day
+from scorer.embedded.traffic import History
 from scorer.stream.broker_errors import BrokerError
 from scorer.stream.input_writer import InputWriter, open_input
 
@@ -41,6 +42,8 @@ _LOOK_SECONDS = 0.5
 _COUNT_SECONDS = 2.0
 _NOTICE_SECONDS = 0.05
 _INSIST_SECONDS = 5.0
+_AHEAD_SECONDS = 86_400.0
+"""No event of the demo's own is so far ahead of its clock."""
 
 
 class DemoFailed(Exception):
@@ -49,10 +52,14 @@ class DemoFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody asked for. `seconds`: of live traffic, None: without end; `port`: of the page, 0: a free one."""
+    """What somebody asked for.
+
+    `seconds`: of live traffic, None: without end; `events_per_second`: on average over made-up weeks; `port`: of the
+    page, 0: a free one.
+    """
 
     seconds: float | None = None
-    events_per_second: float = 40.0
+    events_per_second: float = 20.0
     seed: int = 1
     scoring: Path | None = None
     port: int = 0
@@ -130,7 +137,7 @@ class _Demo:
     def __init__(self, subject: Subject, wanted: Wanted) -> None:
         self._subject = subject
         self._wanted = wanted
-        self._board = Board(subject.model, about(subject, wanted.seed, DAYS))
+        self._board = Board(subject.model, about(subject, wanted.seed, DAYS), DAYS)
         self._broadcast = Broadcast(self._board.whole)
         self._terminal = Terminal(self._board, output(), errors())
 
@@ -155,7 +162,12 @@ class _Demo:
             await asyncio.sleep(_SHOW_SECONDS)
 
     async def _past_and_present(self, servers: Servers, folder: Path) -> None:
-        self._board.hints = hints(servers, self._subject)
+        now, subject = time.time(), self._subject
+        nominal = History(subject.company, subject.habits, now).events_a_day
+        clock = MadeUpTime.begin(now, self._wanted.events_per_second, nominal)
+        history = History(subject.company, subject.habits, clock.present, now)
+        self._board.clock = clock
+        self._board.hints = hints(servers, subject, clock.present)
         silent = folder / "without-alerts.json"
         silent.write_text(self._subject.silent_file, encoding="utf-8")
         await servers.start_worker(silent, LOADING)
@@ -165,31 +177,30 @@ class _Demo:
             open_input(servers.connection, INPUT_TOPIC, patience=patience) as writer,
         ):
             reading = Reading(self._board, servers, redis)
-            await self._load(servers, writer, reading)
+            await self._load(history, servers, writer, reading)
             self._board.at_stage(Stage.SWITCHING, "The past is in: a worker with its alerts takes over")
             await reading.worker_ends()
             await servers.stop_worker()
             await servers.start_worker(self._subject.file, LIVE)
             await reading.look()
-            self._board.at_stage(Stage.LIVE, f"Live: {self._wanted.events_per_second:g} made-up events a second")
-            traffic = LiveTraffic(self._subject.company, self._subject.habits, DAYS)
+            self._board.clock = clock = clock.go_on(time.time())
+            self._board.at_stage(Stage.LIVE, f"Live: a made-up day takes {clock.said()}")
             await _first_of(
-                send_live(traffic, writer, self._board, self._wanted.events_per_second),
+                send_live(history, clock, writer, self._board),
                 self._look_on(servers, reading),
                 self._count_on(reading),
             )
 
-    async def _load(self, servers: Servers, writer: InputWriter, reading: Reading) -> None:
+    async def _load(self, history: History, servers: Servers, writer: InputWriter, reading: Reading) -> None:
         board = self._board
-        history = History(self._subject.company, self._subject.habits, time.time(), DAYS)
-        board.first_day, board.launch_day = history.begins(0), history.launch_day
+        board.first_day, board.launch_day = history.begins(0), history.launch_day(0)
         board.meet((account.account_id, account.traits) for account in self._subject.company.accounts)
 
-        def on_day(number: int, day: Day) -> None:
-            if number < DAYS:
+        def on_day(day: Day) -> None:
+            if day.number < DAYS:
                 board.close_day(day.events)
             date = datetime.fromtimestamp(day.begins, UTC)
-            board.at_stage(Stage.LOADING, f"Loading day {min(number + 1, DAYS)} of {DAYS}: {date:%a %d %b}")
+            board.at_stage(Stage.LOADING, f"Loading day {min(day.number + 1, DAYS)} of {DAYS}: {date:%a %d %b %Y}")
 
         board.at_stage(Stage.LOADING, f"Loading {DAYS} made-up days")
         await Loading(servers, writer, board, reading).load(history, on_day)
@@ -199,7 +210,18 @@ class _Demo:
         while self._wanted.seconds is None or time.monotonic() - began < self._wanted.seconds:
             servers.check()
             await reading.look()
+            self._tell_the_time(servers)
             await asyncio.sleep(_LOOK_SECONDS)
+
+    def _tell_the_time(self, servers: Servers) -> None:
+        board = self._board
+        board.hints = hints(servers, self._subject, board.made_up_at)
+        if board.newest_event > board.made_up_at + _AHEAD_SECONDS:
+            board.at_stage(
+                Stage.LIVE,
+                f"An event of {told(board.newest_event)} from outside has moved the clock there, away from the made-up "
+                "traffic: start the demo again",
+            )
 
     async def _count_on(self, reading: Reading) -> None:
         while True:

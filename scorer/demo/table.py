@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from rich import box
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scorer.core.model import Model, Shape
+from scorer.demo.made_up_time import told
 from scorer.looks import MUTED, Looks
 
 TREND_SECONDS = 30.0
@@ -62,10 +62,17 @@ class DemoTable:
         self._hints = hints
 
     def render(
-        self, standings: Standings, trends: Trends, progress: str, rows: int | None = None, *, page: str = ""
+        self,
+        standings: Standings,
+        trends: Trends,
+        progress: str,
+        rows: int | None = None,
+        *,
+        page: str = "",
+        alert: Mapping[str, Any] | None = None,
     ) -> Group:
         """`rows`: at most so many accounts, those that moved most; `progress`: one sentence about the traffic; `page`:
-        its address.
+        its address; `alert`: the newest one, as the board has it.
         """
         accounts = dict(enumerate(standings.ranked, 1))
         shown = _liveliest(accounts, trends, rows)
@@ -78,6 +85,8 @@ class DemoTable:
             parts[-1] = Text("No ranking yet: it comes within seconds of the first scores.")
         elif len(shown) < len(accounts):
             parts.append(Text(f"and {len(accounts) - len(shown)} more, that moved less", style=MUTED))
+        if alert is not None:
+            parts.append(Text(f"alert: {alert['entity']}: {alert['rule'].replace('_', ' ')}: {alert['said']}"))
         parts += [Text(line, style=MUTED) for line in (self._state(standings), progress, *self._hints) if line]
         return Group(*parts)
 
@@ -112,7 +121,7 @@ class DemoTable:
             percentile = f"{self._model.benchmark.percentile:g}th percentile"
             facts.append(f"benchmark {standings.benchmark['raw']:.1f} ({percentile} of the raw scores)")
         if newest is not None:
-            facts.append(f"as of {datetime.fromtimestamp(newest):%H:%M:%S}")
+            facts.append(f"as of {told(newest)}, made-up time")
         return ", ".join(facts)
 
 

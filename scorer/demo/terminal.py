@@ -9,6 +9,7 @@ from rich.live import Live
 
 from scorer.demo.board import Board, Stage
 from scorer.demo.table import DemoTable, Standings, Trends
+from scorer.quantities import counted
 
 _PRINT_SECONDS = 3.0
 _LINES_AROUND_THE_ACCOUNTS = 12
@@ -46,17 +47,20 @@ class Terminal:
         if board.stage is Stage.LIVE:
             self._trends.saw(now, {account: standings.scores[account]["score"] for account in standings.ranked})
         table = DemoTable(board.model, board.hints, ascii_only=self._out.options.ascii_only)
-        progress = f"{board.said}; {board.sent:,} records sent"
+        progress = f"{board.said}; {counted(board.sent, 'record')} sent"
         if self._out.is_terminal:
             rows = max(min(self._out.height - _LINES_AROUND_THE_ACCOUNTS, _MOST_ACCOUNTS), 3)
-            shown = table.render(standings, self._trends, progress, rows, page=self._page)
+            shown = table.render(standings, self._trends, progress, rows, page=self._page, alert=board.newest_alert)
             self._live.update(shown, refresh=True)
             return
         if board.stage is not Stage.LIVE:
             self._tell(board.said if board.stage is not Stage.LOADING else "Loading made-up days")
         elif now - self._printed >= _PRINT_SECONDS:
             self._printed = now
-            self._out.print(table.render(standings, self._trends, progress, _MOST_ACCOUNTS, page=self._page))
+            shown = table.render(
+                standings, self._trends, progress, _MOST_ACCOUNTS, page=self._page, alert=board.newest_alert
+            )
+            self._out.print(shown)
 
     def _tell(self, sentence: str) -> None:
         """Once, where lines stay."""

@@ -53,8 +53,10 @@ class Course(StrEnum):
     NEW = "new"
 
 
-_COURSES = {Course.STEADY: 56, Course.RISING: 13, Course.FADING: 14, Course.LEAVING: 7, Course.NEW: 10}
-_TURN_SPREAD_DAYS = 4.0
+COURSES = {Course.STEADY: 56, Course.RISING: 13, Course.FADING: 14, Course.LEAVING: 7, Course.NEW: 10}
+"""How many of a hundred accounts take each."""
+
+TURN_SPREAD_DAYS = 4.0
 """Within about so many days a rise or a fall comes about."""
 
 
@@ -70,14 +72,14 @@ class Account:
 
     def pace(self, day: float) -> float:
         """What its course makes of its people's visits on a day."""
-        turned = 1.0 / (1.0 + math.exp(-(day - self.turns) / _TURN_SPREAD_DAYS))
+        turned = 1.0 / (1.0 + math.exp(-(day - self.turns) / TURN_SPREAD_DAYS))
         match self.course:
             case Course.RISING:
                 return 0.35 + 1.9 * turned
             case Course.FADING:
                 return 1.25 - 1.15 * turned
             case Course.LEAVING:
-                return 1.0 - turned if day < self.turns + 2 * _TURN_SPREAD_DAYS else 0.0
+                return 1.0 - turned if day < self.turns + 2 * TURN_SPREAD_DAYS else 0.0
             case Course.NEW:
                 return 0.0 if day < self.joins else min(0.25 + (day - self.joins) / 12, 1.3)
             case _:
@@ -112,6 +114,7 @@ class Company:
             raise ValueError(f"accounts is {accounts}: 1 to {MOST_ACCOUNTS} are possible")
         rng = random.Random(f"company {seed}")
         self.seed = seed
+        self.days = days
         sizes = [min(int(3 * rng.paretovariate(1.4)), _LARGEST_ACCOUNT) for _ in range(accounts)]
         names = rng.sample([f"{adjective}-{noun}" for adjective in _ADJECTIVES for noun in _NOUNS], accounts)
         self.accounts = [_account(rng, name, size, days, traits) for name, size in zip(names, sizes, strict=True)]
@@ -126,7 +129,7 @@ class Company:
 
 
 def _account(rng: random.Random, name: str, size: int, days: int, more_traits: tuple[str, ...]) -> Account:
-    course = rng.choices(list(_COURSES), list(_COURSES.values()))[0]
+    course = rng.choices(list(COURSES), list(COURSES.values()))[0]
     traits: dict[str, str | int] = {
         "plan": rng.choices(list(_PLANS), list(_PLANS.values()))[0],
         "region": rng.choices(list(_REGIONS), list(_REGIONS.values()))[0],

@@ -23,7 +23,7 @@ class Habits:
     A visit begins with `opening` and ends with `closing`, whose value is its seconds. `launched` comes into
     use on the launch day.
 
-    `good` is what a customer that does well does, `bad` what goes wrong at one that doesn't.
+    `bad` is what goes wrong at a customer on a bad day.
     """
 
     events: tuple[str, ...]
@@ -31,7 +31,6 @@ class Habits:
     opening: str
     closing: str | None
     launched: str | None
-    good: tuple[str, ...]
     bad: tuple[str, ...]
 
     def chances(self, *, launched: bool) -> NDArray[np.float64]:
@@ -68,7 +67,6 @@ OURS = Habits(
     opening="app_opened",
     closing="session",
     launched="dashboard_shared",
-    good=("report_created", "report_created", "dashboard_shared", "report_viewed", "teammate_invited"),
     bad=("import_failed", "import_failed", "support_ticket_opened"),
 )  # fmt: skip
 """Of the made-up company itself, whose scoring file is demo_scoring.yaml."""
@@ -97,6 +95,5 @@ def habits_for(events: Sequence[str], durations: Sequence[str], model: Model) ->
         opening=valued[0],
         closing=next((event for event in events if event in durations), None),
         launched=by_worth[-2] if len(by_worth) > 2 else None,
-        good=tuple(valued[len(valued) // 2 :]),
         bad=tuple(bad),
     )

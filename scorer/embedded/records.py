@@ -3,9 +3,16 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+import numpy as np
+
+from scorer.core.events import Int64s
+
+DAY_SECONDS = 86_400
 
 
 class Fate(StrEnum):
@@ -25,13 +32,44 @@ class Record(NamedTuple):
     fate: Fate
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day's records in the order in which they arrive, and when each does (epoch ms, ascending).
+
+    `number` counts from 0; `begins`: its midnight, epoch seconds, UTC.
+    """
+
+    number: int
+    begins: int
+    records: list[Record]
+    moments_ms: Int64s
+
+    def until(self, at_ms: int) -> "Day":
+        """What has arrived by then."""
+        n = int(np.searchsorted(self.moments_ms, at_ms, side="right"))
+        return Day(self.number, self.begins, self.records[:n], self.moments_ms[:n])
+
+    def after(self, at_ms: int) -> "Day":
+        """What hasn't."""
+        n = int(np.searchsorted(self.moments_ms, at_ms, side="right"))
+        return Day(self.number, self.begins, self.records[n:], self.moments_ms[n:])
+
+    @property
+    def ends(self) -> int:
+        return self.begins + DAY_SECONDS
+
+    @property
+    def events(self) -> int:
+        return sum(record.fate is Fate.EVENT for record in self.records)
+
+
 REPEATED = 0.01
 """The share of events that a client sends again, not having heard that they arrived."""
 
 JUNK = 0.002
 """So many records as a share of the events can't be used, or come far too late."""
 
-_LATE_SECONDS = 10 * 365 * 86_400
+_LATE_TS = "1999-12-31T23:59:59Z"
 _AHEAD_SECONDS = 30 * 86_400
 
 
@@ -71,8 +109,8 @@ def _ahead(fields: dict[str, object], now: float) -> bytes:
     return _json(fields | {"ts": iso(now + _AHEAD_SECONDS)})
 
 
-def _late(fields: dict[str, object], now: float) -> bytes:
-    return _json(fields | {"ts": iso(now - _LATE_SECONDS)})
+def _late(fields: dict[str, object], _now: float) -> bytes:
+    return _json(fields | {"ts": _LATE_TS})
 
 
 def _list(fields: dict[str, object], _now: float) -> bytes:
@@ -108,7 +146,8 @@ _DAMAGES: tuple[Callable[[dict[str, object], float], bytes], ...] = (
 def junk(rng: random.Random, event: str, account: str, number: int, at: float, now: float) -> Record:
     """A record that must not count: damaged, of another time, or of a type that nobody named.
 
-    `at` is its time, `now` about when it is written: what is too far ahead is judged by that. Epoch seconds.
+    `at` is its time; `now` about when it is written, by the wall's clock, that judges what is too far ahead. Epoch
+    seconds.
     """
     damage = rng.choice(_DAMAGES)
     return Record(account, damage(_fields(event, account, number, at), now), Fate.JUNK)

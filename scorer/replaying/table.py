@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from scorer.quantities import counted
 from scorer.replaying.formats import FIELDS, BadLine, BadTable, Piece, Record
 from scorer.replaying.lines import Line, Position
 from scorer.suggestion import suggest
@@ -76,7 +77,7 @@ class CsvRows:
         if not any(cells):
             return b"", number
         if len(cells) != self._width:
-            return BadLine(number, _BAD_ROW, f"has {len(cells)} cells, the header {self._width}"), number
+            return BadLine(number, _BAD_ROW, f"has {counted(len(cells), 'cell')}, the header {self._width}"), number
         return self._record(cells), number
 
     def _texts(self) -> Iterator[str]:

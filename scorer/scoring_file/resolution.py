@@ -59,6 +59,7 @@ def resolve(document: Document, keys: ScoringKeys) -> Scoring:
             if tags.core or tags.advanced or tags.integration or tags.duration
         },
         kpis=None if keys.kpis is None else _kpis(keys.kpis),
+        timezone=keys.timezone,
         history=HistoryDays(parse_duration(keys.history.user) // _DAY, parse_duration(keys.history.account) // _DAY),
     )
 
@@ -121,6 +122,10 @@ def _problems(document: Document, keys: ScoringKeys) -> Iterator[Problem]:
     if bucket < _SHORTEST_BUCKET or _DAY % bucket or bucket % timedelta(seconds=1):
         yield document.problem(("bucket",), "must be at least 1m and divide a day evenly, such as 1d, 1h or 15m")
         return
+    if keys.timezone != "UTC" and bucket != _DAY:
+        aligned = f"buckets of {format_duration(bucket)} are aligned to UTC"
+        allowed = f"is for `bucket: 1d` only: set that, or leave the time zone out ({aligned})"
+        yield document.problem(("timezone",), allowed)
     for name, model in keys.models.items():
         path: KeyPath = ("models", name)
         window = parse_duration(model.window)

@@ -13,6 +13,8 @@ from scorer.core.decode.trait_values import NAME_ALLOWED, is_trait_name
 from scorer.core.kpis.figures import NUMBERS as KPI_NUMBERS
 from scorer.core.model import INACTIVE_BAND
 from scorer.durations import DURATION_ALLOWED, DURATION_PATTERN, parse_duration
+from scorer.scoring_file.timezones import ALLOWED as ALLOWED_TIMEZONES
+from scorer.scoring_file.timezones import is_timezone
 
 MOST_EVENT_TYPES = 4_096
 MOST_MODELS = 64
@@ -79,6 +81,12 @@ def _longer_than_zero(value: str) -> str:
     if not parse_duration(value):
         raise ValueError("must be longer than 0")
     return value
+
+
+def _timezone(name: str) -> str:
+    if not is_timezone(name):
+        raise ValueError(ALLOWED_TIMEZONES)
+    return name
 
 
 def _each_once(items: list[Any]) -> list[Any]:
@@ -262,7 +270,9 @@ class ScoringKeys(_Keys):
 
     version: Annotated[Literal[1], BeforeValidator(_no_flag)] = Field(description="The version of this format.")
     bucket: Duration = Field("1d", description="The width of a count: 1d, 1h, 15m, or another that divides a day.")
-    timezone: Literal["UTC"] = Field("UTC", description="The time zone of days.")
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        "UTC", description="The time zone of days, with `bucket: 1d`: a name such as Europe/Berlin."
+    )
     events: Annotated[
         dict[
             EventName, Annotated[EventKeys, BeforeValidator(_nothing_is_empty, json_schema_input_type=EventKeys | None)]

@@ -23,6 +23,7 @@ from scorer.scoring_file.schema import (
     WeightKeys,
     WhenKeys,
 )
+from scorer.scoring_file.timezones import known_timezones
 from scorer.suggestion import suggest
 
 _ANY = "*"
@@ -120,7 +121,8 @@ def _problem(document: Document, path: KeyPath, detail: ErrorDetails) -> Problem
     if kind == "float_type" and _generic(path) in _KEYS_AT:
         form = "{weight: ..., cap: ...}" if path[-1] != "cap" else "{user: ..., account: ...}"
         return document.problem(path, f"must be a number or {form}")
-    return document.problem(path, _message(detail))
+    meant = suggest(str(detail["input"]), known_timezones()) if path == ("timezone",) else None
+    return document.problem(path, _message(detail), meant)
 
 
 def _message(detail: ErrorDetails) -> str:
@@ -136,8 +138,6 @@ def _is_later(document: Document, path: KeyPath) -> bool:
     if not document.holds(path):
         return False
     place, value = _generic(path), document.value(path)
-    if place == ("timezone",):
-        return isinstance(value, str) and value != "UTC"
     return place in _LATER_KEYS or any(value is later or value == later for later in _LATER_VALUES.get(place, ()))
 
 

@@ -100,6 +100,10 @@ class RedisLink:
         except NoScriptError:
             return await self._execute("EVAL", script.source, len(keys), *keys, *arguments)
 
+    async def has(self, key: str) -> bool:
+        """Whether there is such a key."""
+        return bool(await self._execute("EXISTS", key))
+
     async def disconnect(self) -> None:
         """Drops the connection, so that the next call resolves the name and greets anew."""
         await self._redis.connection_pool.disconnect()

@@ -9,6 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from scorer.sinks.redis_scripts import VANISHED
 
+ASKED = "{}:resync"
+"""A key, by its namespace: while it is there, heartbeats are gone for a resync, and nothing was lost."""
+
 
 class Presence:
     def __init__(self) -> None:

@@ -22,7 +22,10 @@ def why_refused(error: BaseException) -> str | None:
             "they belong into the URL, as redis://user:password@host:port/0"
         )
     reason = next(filter(None, map(_wrong_place, errors)), None)
-    return None if reason is None else f"{reason} ({errors[0]})"
+    if reason is None:
+        return None
+    what, way_out = reason
+    return f"{what} ({errors[0]}); {way_out}"
 
 
 def _is_about_login(error: BaseException) -> bool:
@@ -31,18 +34,19 @@ def _is_about_login(error: BaseException) -> bool:
     return isinstance(error, ResponseError) and str(error).startswith(("NOAUTH", "WRONGPASS"))
 
 
-def _wrong_place(error: BaseException) -> str | None:
+def _wrong_place(error: BaseException) -> tuple[str, str] | None:
+    """What is wrong, and the way out."""
     match error:
         case socket.gaierror():
-            return "the host is unknown"
+            return "the host is unknown", "name one that can be looked up from here"
         case ssl.SSLCertVerificationError():
-            return "its certificate is of no authority known here; add ?ssl_ca_certs=FILE to the URL"
+            return "its certificate is of no authority known here", "add ?ssl_ca_certs=FILE to the URL"
         case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
-            return "it speaks no TLS; begin the URL with redis://"
+            return "it speaks no TLS", "begin the URL with redis://"
         case InvalidResponse():
-            return "what answers is no Redis"
+            return "what answers is no Redis", "name the port of one; one that speaks TLS is rediss://"
         case ResponseError() if "DB index" in str(error):
-            return "it has no database of this number; end the URL with another, such as /0"
+            return "it has no database of this number", "end the URL with another, such as /0"
     return None
 
 

@@ -11,8 +11,8 @@ from scorer.sinks.redis_alerts import AlertQueue, stream_fields
 from scorer.sinks.redis_backlog import Backlog, Portion, Ranking
 from scorer.sinks.redis_inbox import Inbox
 from scorer.sinks.redis_ledger import Ledger
-from scorer.sinks.redis_link import RedisLink
-from scorer.sinks.redis_presence import Presence
+from scorer.sinks.redis_link import AWAY, RedisLink
+from scorer.sinks.redis_presence import ASKED, Presence
 from scorer.sinks.redis_scripts import ALERT, BEAT, BENCHMARK, RANK, WRITE
 
 ROWS_PER_CALL = 500
@@ -21,6 +21,8 @@ ROWS_PER_CALL = 500
 ALERTS_PER_CALL = 200
 
 FREED_SECONDS = 30 * 86400
+
+_RESYNC = "a resync was asked for"
 
 _log = structlog.get_logger(__name__)
 
@@ -132,7 +134,16 @@ class Writer:
         values = [value for value, _ in beats.values()]
         expected = [str(int(must_exist)) for _, must_exist in beats.values()]
         outcomes = await self.link.run(BEAT, keys, values + expected)
-        self._lose(self.presence.beaten(beats, outcomes), "its heartbeats are gone")
+        vanished = self.presence.beaten(beats, outcomes)
+        asked = bool(vanished) and await self._asked()
+        self._lose(vanished, _RESYNC if asked else "its heartbeats are gone")
+
+    async def _asked(self) -> bool:
+        """Whether a resync is why heartbeats are gone; what is gone must be written again, whoever may answer this."""
+        try:
+            return await self.link.has(ASKED.format(self._namespace))
+        except AWAY:
+            return False
 
     async def _write_benchmarks(self) -> None:
         for key in list(self._benchmarks_due):
@@ -158,7 +169,10 @@ class Writer:
     def _lose(self, partitions: frozenset[int], cause: str) -> None:
         if not partitions:
             return
-        _log.warning("redis lost the scores: writing all of them again", cause=cause, partitions=sorted(partitions))
+        if cause == _RESYNC:
+            _log.info("resync: writing all scores again, as asked", partitions=sorted(partitions))
+        else:
+            _log.warning("redis lost the scores: writing all of them again", cause=cause, partitions=sorted(partitions))
         for partition in partitions:
             self.ledger.lose(partition)
             self.inbox.void_refill(partition)

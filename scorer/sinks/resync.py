@@ -6,6 +6,7 @@ Rule 2: a partition whose heartbeat vanished is told again, all of it, by its ow
         and everything with it.
 Rule 3: what is told again has a newer version than the deleted heartbeat had. So what isn't newer once the heartbeat is
         back, no state holds any more. It is judged and deleted in one step, for it may be written anew.
+        The key that `ASKED` names goes in the same step, for the owners to know that nothing was lost.
 Rule 4: the last document of a freed entity isn't ours to delete: Redis lets it expire.
 """
 
@@ -24,11 +25,16 @@ from scorer.core.model import Kind
 from scorer.core.partitioner import partition_of
 from scorer.core.publish import EPOCH_DIGITS, NUMBER_DIGITS
 from scorer.core.roster import record_key
+from scorer.quantities import numbered
+from scorer.sinks.redis_presence import ASKED
 from scorer.sinks.redis_scripts import RANK, SWEEP, Script
 
 KEYS_PER_CALL = 500
 _HEARD_WITHIN_SECONDS = 30.0
 """Heartbeats are written about once a second; a rebalance or a restart holds them up for longer."""
+
+_ASKED_SECONDS = 3600
+"""A resync that ended halfway leaves heartbeats that were asked for to whichever worker comes later."""
 
 _PROBE_SECONDS = 0.1
 _OLDEST, _NEWEST = "", "9" * (EPOCH_DIGITS + NUMBER_DIGITS)
@@ -96,6 +102,7 @@ class Resync:
         with self._put_back_on_failure(benchmarks):
             self._delete_beats(benchmarks)
             self._wait_for_all("all is written again", self._beats, self._timeout_seconds)
+        self._redis.delete(ASKED.format(self._namespace))
         scores, removed = self._sweep(
             "what no state holds is removed", lambda partition: (told_until[partition], _NEWEST)
         )
@@ -117,7 +124,8 @@ class Resync:
         foreign = sorted(int(number) for number in numbers if number.isdigit() and int(number) >= self._partitions)
         if foreign:
             raise ResyncFailed(
-                f"Redis has heartbeats of the partitions {_listed(foreign)}, but the input has {self._partitions}: "
+                f"Redis has heartbeats of {numbered(len(foreign), 'partition', 'the partitions')} {_listed(foreign)}, "
+                f"but the input has {self._partitions}: "
                 "are SCORER_NAMESPACE and SCORER_INPUT_TOPIC those of the workers?"
             )
 
@@ -169,6 +177,7 @@ class Resync:
             for keys in (list(benchmarks), self._beat_keys()):
                 if keys:
                     transaction.delete(*keys)
+            transaction.set(ASKED.format(self._namespace), "1", ex=_ASKED_SECONDS)
             transaction.execute()
 
     @contextmanager

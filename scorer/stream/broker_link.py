@@ -73,6 +73,10 @@ class BrokerLink:
             await self.stop()
             raise
 
+    def wait_for(self, patience: float) -> None:
+        """From now on, so many seconds per request."""
+        self._patience_seconds = patience
+
     async def stop(self) -> None:
         await self._client.close()
 

@@ -21,16 +21,22 @@ Keyed = tuple[str, bytes]
 
 
 @asynccontextmanager
-async def open_input(connection: Connection, topic: str, *, patience: float) -> AsyncIterator["InputWriter"]:
-    """A writer of the topic. `patience`: seconds that an unreachable broker is waited for, per batch.
+async def open_input(
+    connection: Connection, topic: str, *, patience: float, first_patience: float | None = None
+) -> AsyncIterator["InputWriter"]:
+    """A writer of the topic. `patience`: seconds that an unreachable broker is waited for, per batch; `first_patience`:
+    until it is open, if not as long.
 
     Raises NoSuchTopic, Unreachable, Refused.
     """
-    await input_partitions(connection, topic, patience=patience)  # writing to a missing topic could create it
-    link = BrokerLink(connection, topic, patience=patience, client_id="scorer-input")
+    first = patience if first_patience is None else first_patience
+    await input_partitions(connection, topic, patience=first)  # writing to a missing topic could create it
+    link = BrokerLink(connection, topic, patience=first, client_id="scorer-input")
     await link.start()
     try:
-        yield InputWriter(link, await RecordWriter.open(link, _LONGEST_RECORD_BYTES))
+        writer = await RecordWriter.open(link, _LONGEST_RECORD_BYTES)
+        link.wait_for(patience)
+        yield InputWriter(link, writer)
     finally:
         await link.stop()
 

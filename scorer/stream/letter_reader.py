@@ -38,15 +38,19 @@ class Letters:
 
 
 @asynccontextmanager
-async def open_letters(connection: Connection, topic: str, *, patience: float) -> AsyncIterator["LetterReader"]:
-    """A reader of the dead-letter topic. `patience`: seconds that an unreachable broker is waited for, per question.
+async def open_letters(
+    connection: Connection, topic: str, *, patience: float, first_patience: float
+) -> AsyncIterator["LetterReader"]:
+    """A reader of the dead-letter topic. `patience`: seconds that an unreachable broker is waited for, per question;
+    `first_patience`: until it is open.
 
     Raises NoSuchTopic, Unreachable, Refused.
     """
-    await input_partitions(connection, topic, patience=patience)  # for its word on a topic that isn't there
-    link = BrokerLink(connection, topic, patience=patience, client_id="scorer-letter-reader")
+    await input_partitions(connection, topic, patience=first_patience)  # for its word on a topic that isn't there
+    link = BrokerLink(connection, topic, patience=first_patience, client_id="scorer-letter-reader")
     await link.start()
     try:
+        link.wait_for(patience)
         yield LetterReader(link)
     finally:
         await link.stop()

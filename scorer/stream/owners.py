@@ -10,6 +10,7 @@ from math import nan
 
 from scorer.core.benchmark import Benchmark
 from scorer.core.partition import PartitionState
+from scorer.quantities import counted
 from scorer.stream.owned_partition import OwnedPartition
 from scorer.stream.ports import Chunk, Flow
 from scorer.stream.publishing_budget import PublishingBudget
@@ -110,7 +111,7 @@ class Owners:
             return ["the group has assigned nothing yet"]
         reasons = [f"partition {p}: {each.phase}" for p, each in self._owned.items() if each.phase != "running"]
         behind = [
-            f"partition {p} is catching up: {each.lag()} records to go"
+            f"partition {p} is catching up: {_to_go(each.lag())}"
             for p, each in self._owned.items()
             if each.phase == "running" and not each.caught_up
         ]
@@ -259,3 +260,7 @@ class Owners:
 
 def _random_number() -> int:
     return secrets.randbits(62)
+
+
+def _to_go(lag: int | None) -> str:
+    return "how far is not known yet" if lag is None else f"{counted(lag, 'record')} to go"

@@ -108,7 +108,7 @@ class StepPerformer:
 
     async def _read(self, start: int, stop: int) -> list[LogRecord] | steps.Trimmed:
         """The next journal record: one at a time, so that nothing holds the loop for long."""
-        self._on_progress(f"restoring: at {start} of {stop} records of its journal")
+        self._on_progress(f"restoring: at record {start} of {stop} in its journal")
         if self._reader is None:
             self._reader = self._place.log.read(self.partition, start, stop)
             self._read_ahead.clear()

@@ -9,6 +9,7 @@ from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from scorer.quantities import counted
 from scorer.stream.broker_answers import judge
 from scorer.stream.broker_errors import NoSuchTopic, Refused, Unanswered, WrongTopic
 from scorer.stream.broker_link import say_why
@@ -33,6 +34,9 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _MANY_BROKERS = 3
+
+_SHORT_SECONDS = 10.0
+"""Who waits no longer need not be told that it may take a while: the failure tells soon enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ async def ensure_topics(
 
     Raises WrongTopic (with the commands that mend it), Unreachable, Refused.
     """
-    admin = _Admin(connection, Patience(patience, connection.bootstrap))
+    admin = _Admin(connection, Patience(patience, connection.bootstrap), on_trouble=_log.warning)
     try:
         return await _ensure(admin, names, partitions, replication_factor)
     finally:
@@ -79,7 +83,8 @@ async def ensure_topics(
 
 async def input_partitions(connection: Connection, topic: str, *, patience: float) -> int:
     """How many partitions the input has; `patience` in seconds. Raises NoSuchTopic, Unreachable, Refused."""
-    admin = _Admin(connection, Patience(patience, connection.bootstrap))
+    on_trouble = _log.warning if patience > _SHORT_SECONDS else lambda said: None
+    admin = _Admin(connection, Patience(patience, connection.bootstrap), on_trouble)
     try:
         await admin.start()
         there = await admin.partition_counts()
@@ -97,7 +102,7 @@ async def _ensure(admin: "_Admin", names: TopicNames, partitions: int, replicati
     if names.input not in there:
         await admin.create(TopicPlan(names.input, partitions, ()), replication_factor, {})
         warnings.append(
-            f"the input topic {names.input} wasn't there: created with {partitions} partitions "
+            f"the input topic {names.input} wasn't there: created with {counted(partitions, 'partition')} "
             "(their number can't grow later)"
         )
     (source,) = await admin.describe([names.input])
@@ -142,8 +147,9 @@ def _warnings(source: FoundTopic, found: list[FoundTopic], findings: Findings, b
 class _Admin:
     """aiokafka's admin client, with patience and with errors of our tree."""
 
-    def __init__(self, connection: Connection, patience: Patience) -> None:
+    def __init__(self, connection: Connection, patience: Patience, on_trouble: Callable[[str], None]) -> None:
         self._connection = connection
+        self._on_trouble = on_trouble
         self._patience = patience
         self._client = AIOKafkaAdminClient(**connection.client_kwargs("scorer-topics"))
         self.brokers = connection.bootstrap
@@ -156,7 +162,7 @@ class _Admin:
                 await say_why(self._connection)
                 raise Unanswered(repr(error)) from error
 
-        await self._patience.insist(connect, on_first_failure=_log.warning)
+        await self._patience.insist(connect, on_first_failure=self._on_trouble)
 
     async def close(self) -> None:
         await self._client.close()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from scorer.core.model import Scoring
+from scorer.quantities import counted, numbered
 from scorer.verifying.comparison import Difference
 from scorer.verifying.reach import Reach
 from scorer.verifying.sample import Entity, Tally
@@ -31,7 +32,8 @@ def causes(
     repeats = sum(tallies[entity].repeats for entity in differing)
     if repeats:
         yield (
-            f"{repeats} events were left out for their ids: a worker knows the last {dedupe_ids} of a partition "
+            f"{counted(repeats, 'event')} {numbered(repeats, 'was', 'were')} left out for "
+            f"{numbered(repeats, 'its id', 'their ids')}: a worker knows the last {dedupe_ids} of a partition "
             "(SCORER_DEDUPE_IDS), and counts an older one again"
         )
     if any(each.counted_from is None for each in reach.values()):

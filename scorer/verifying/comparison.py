@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from scorer.core.calendar import Calendar
 from scorer.core.model import INACTIVE_BAND, Model, Shape
 from scorer.verifying.documents import EVERYONE, Document
 from scorer.verifying.in_force import InForce
@@ -48,7 +49,7 @@ class Basis:
     model: Model
     benchmarks: InForce
     bucket: int
-    bucket_seconds: int
+    calendar: Calendar
     retention: int
     groups: Sequence[str] | None = (EVERYONE,)
 
@@ -142,7 +143,7 @@ def _may_settle(entity: Entity, cells: Cells, document: Document, basis: Basis) 
     """Whether it was right when it was computed, in an earlier bucket or before there was a benchmark."""
     if document["state"] == "warming_up":
         return True
-    then = int(document["computed_at"] // basis.bucket_seconds)
+    then = basis.calendar.bucket_of(round(document["computed_at"] * 1000))
     if then >= basis.bucket:
         return False
     raw = raw_score(basis.model, entity.kind, cells, then)

@@ -82,7 +82,7 @@ class Recount:
     def __init__(self, scoring: Scoring, partitions: int, sample: Sample) -> None:
         self._types = frozenset(scoring.events)
         self._excluded = scoring.exclude_users
-        self._bucket_ms = scoring.bucket_seconds * 1000
+        self._calendar = scoring.calendar
         self._partitions = partitions
         self._sample = sample
         self._members: dict[tuple[str | None, str], _Member] = {}
@@ -112,7 +112,7 @@ class Recount:
             hashed = _hash(event_id) if event_id else None
             repeats = hashed is not None and first.setdefault(hashed, at) != at
             if member.tallies:
-                cell = ts_ms // self._bucket_ms, event, micros
+                cell = self._calendar.bucket_of(ts_ms), event, micros
                 sampled.append(_Sampled(member.tallies, cell, hashed, repeats))
         ids = self._ids.setdefault(partition, IdsRead())
         _add(sampled, ids)

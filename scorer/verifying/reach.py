@@ -8,6 +8,7 @@ the first event that is.
 
 from dataclasses import dataclass
 
+from scorer.core.calendar import Calendar
 from scorer.core.model import Model, Scoring
 
 HOUR_MS = 3_600_000
@@ -17,10 +18,9 @@ REPEATS_MS = 86_400_000
 
 def read_since_ms(scoring: Scoring, now_ms: int) -> int:
     """Records with a broker timestamp before this can't change any score of now."""
-    bucket_ms = scoring.bucket_seconds * 1000
-    longest = max(model.window for model in scoring.models)
-    first_bucket = now_ms // bucket_ms - longest + 1
-    return max(0, first_bucket * bucket_ms - HOUR_MS - REPEATS_MS)
+    calendar, longest = scoring.calendar, max(model.window for model in scoring.models)
+    first_bucket = calendar.bucket_of(now_ms) - longest + 1
+    return max(0, calendar.begin_ms(first_bucket) - HOUR_MS - REPEATS_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Reach:
         """The first offset that is there and counts."""
         return max(self.log_start, self.counted_from or 0)
 
-    def verifiable_from_ms(self, model: Model, bucket_ms: int) -> int | None:
+    def verifiable_from_ms(self, model: Model, calendar: Calendar) -> int | None:
         """When the model's window begins behind all that was deleted; None if nothing is missing."""
         if self.complete:
             return None
-        first_bucket = -(-(self.oldest_ms + HOUR_MS) // bucket_ms)
-        return (first_bucket + model.window - 1) * bucket_ms
+        first_bucket = calendar.first_from(self.oldest_ms + HOUR_MS)
+        return calendar.begin_ms(first_bucket + model.window - 1)

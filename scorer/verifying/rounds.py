@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from scorer.core.model import Kind, Model, Scoring
+from scorer.quantities import counted, numbered
 from scorer.verifying.comparison import UNKNOWN_STEEPNESS, Basis, Difference, differences
 from scorer.verifying.documents import Document, Documents
 from scorer.verifying.in_force import Benchmarks
@@ -36,7 +37,8 @@ class Verification:
 
     By model: `compared` entities, of these the `unknown` whose score rests on a benchmark whose steepness is gone, the
     `groupless` whose peer group the input no longer tells, and `not_before`: when it can be verified (epoch ms), where
-    the input no longer holds its window. `notes`: what a reader should know.
+    the input no longer holds its window. `strangers`: accounts that were asked for and are nowhere. `notes`: what a
+    reader should know.
     """
 
     entities: int = 0
@@ -44,6 +46,7 @@ class Verification:
     unknown: dict[str, int] = field(default_factory=dict)
     groupless: dict[str, int] = field(default_factory=dict)
     not_before: dict[str, int] = field(default_factory=dict)
+    strangers: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -75,6 +78,7 @@ class Verifier:
         self.on_phase("reading the input")
         await self.reading.on(settling=True)
         self.sample.close()
+        found.strangers = self.sample.strangers if isinstance(self.sample, Chosen) else []
         self.on_phase("waiting for the workers")
         found.notes += await now.heartbeats.caught_up(self.reading.reach, self.benchmarks.look)
         pairs = self._pairs(found)
@@ -122,12 +126,12 @@ class Verifier:
     def _pairs(self, found: Verification) -> list[Pair]:
         """Who is compared in which model: where the input holds the model's whole window."""
         pairs: list[Pair] = []
-        bucket_ms, now_ms = self.scoring.bucket_seconds * 1000, self.reading.now.now_ms()
+        calendar, now_ms = self.scoring.calendar, self.reading.now.now_ms()
         for model in self.scoring.models:
             for entity in self.sample.tallies:
                 if entity.kind not in model.kinds:
                     continue
-                since = self._reach_of(entity).verifiable_from_ms(model, bucket_ms)
+                since = self._reach_of(entity).verifiable_from_ms(model, calendar)
                 if since is None or now_ms >= since:
                     pairs.append((model.name, entity))
                 else:
@@ -156,7 +160,8 @@ class Verifier:
             patient = may_settle and time.monotonic() - began < SETTLING_SECONDS
             if not pairs or (number >= len(_PAUSES_SECONDS) and not patient):
                 return differing
-            self.on_phase(f"{len(pairs)} scores differ so far, comparing again")
+            differ = f"{counted(len(pairs), 'score')} {numbered(len(pairs), 'differs', 'differ')}"
+            self.on_phase(f"{differ} so far, comparing again")
 
     def _documents_of(self, pairs: list[Pair]) -> dict[Pair, Document | None]:
         found: dict[Pair, Document | None] = {}
@@ -166,13 +171,14 @@ class Verifier:
         return found
 
     def _differing(self, pairs: list[Pair], documents: dict[Pair, Document | None]) -> dict[Pair, list[Difference]]:
-        bucket = self.reading.now.now_ms() // (self.scoring.bucket_seconds * 1000)
+        calendar = self.scoring.calendar
+        bucket = calendar.bucket_of(self.reading.now.now_ms())
         differing = {}
         for name, entity in pairs:
             in_force = self.benchmarks.of(name, entity.kind)
             model, scoring = self._models[name], self.scoring
             groups = self._groups(model, entity)
-            basis = Basis(model, in_force, bucket, scoring.bucket_seconds, scoring.retention, groups)
+            basis = Basis(model, in_force, bucket, calendar, scoring.retention, groups)
             found = differences(entity, self.sample.tallies[entity], documents[name, entity], basis)
             if found:
                 differing[name, entity] = found

@@ -105,6 +105,12 @@ class Chosen:
         self.tallies: dict[Entity, Tally] = {}
         self._closed = False
 
+    @property
+    def strangers(self) -> list[str]:
+        """The accounts of which nothing was met."""
+        met = {entity.account for entity in self.tallies}
+        return [account for account in self.accounts if account not in met]
+
     def meet(self, entity: Entity) -> Tally | None:
         if self._closed or entity.account not in self.accounts:
             return self.tallies.get(entity)

@@ -2,7 +2,9 @@
 
 import math
 import re
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -10,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from scorer.core.model import Curve, Shape
 from scorer.demo.board import Stage
+from scorer.demo.made_up_time import MadeUpTime
 from tests.browsing import OpenPage
 from tests.shown_page import MODEL, Shown, shown
 
@@ -187,15 +190,41 @@ def test_alerts_come_and_go(open_page: OpenPage) -> None:
         told.alert("cargo")
         item = page.locator("#alert-list li")
         expect(item).to_contain_text("cargo: churn risk")
-        expect(item).to_contain_text("fell below 25: 26.0 to 20.0")
+        expect(item).to_contain_text("fell below 25 by the margin of 2 (26.0 → 20.0)")
         expect(page.locator("#alerts-said")).to_have_text("1 open")
         expect(page.locator("#announced")).to_have_text("Alert fired: churn risk, cargo")
-        told.alert("cargo", "resolved", at=1_795_355_044.0 + 38, score=28.0)
-        expect(item).to_contain_text("back at 28.0 after 38 s")
+        told.alert("cargo", "resolved", at=1_795_355_044.0 + 38, cause="recovered", previous_score=26.96, score=27.01)
+        expect(item).to_contain_text("came back above 25 by the margin of 2 (26.96 → 27.01) after 38 s")
         expect(page.locator("#alerts-said")).to_have_text("0 open")
         expect(page.locator("#announced")).to_have_text("Alert resolved: churn risk, cargo")
         item.get_by_role("link").click()
         expect_chosen(page, "cargo")
+
+
+def test_it_tells_what_time_it_is_in_the_made_up_world(open_page: OpenPage) -> None:
+    with shown() as told:
+        live(told)
+        made_up = datetime(2024, 5, 14, 7, 0, tzinfo=UTC).timestamp()
+        told.tell(lambda board: setattr(board, "clock", MadeUpTime(made_up, 600.0, time.time() - 3.0)))
+        told.alert("cargo", at=made_up - 7200.0)
+        page = open_page(told.address)
+        expect(page.locator("#age")).to_have_text(re.compile(r"^made-up time Tue,? 14 May 2024,? 07:[3-9]\d UTC$"))
+        expect(page.locator("#alert-list .when")).to_have_text("2 h ago")
+
+
+def test_the_chart_moves_on_with_the_days_that_close(open_page: OpenPage) -> None:
+    with shown() as told:
+        live(told)
+        told.days(80)
+        page = open_page(told.address)
+        expect(page.locator("#rows .row")).to_have_count(3)
+        chart = page.locator("#chart")
+        chart.focus()
+        chart.press("Home")
+        expect(page.locator("#chart-readout")).to_have_text("end of 21 Oct: 61.0")
+        told.days(1)
+        chart.press("Home")
+        expect(page.locator("#chart-readout")).to_have_text("end of 22 Oct: 61.0")
 
 
 def test_who_comes_late_is_told_what_there_was(open_page: OpenPage) -> None:

@@ -161,7 +161,7 @@ def test_a_topic_that_would_lose_data_stops_the_start_with_the_command_that_mend
     [
         ("", "0", "Redis refuses the user name or password"),
         (":geheim-1@", "0", "Redis refuses the user name or password"),
-        (":right@", "99", "it has no database of this number; end the URL with another, such as /0"),
+        (":right@", "99", "it has no database of this number ("),
     ],
 )
 def test_a_redis_that_refuses_us_is_bad_usage_and_told_without_the_password(
@@ -183,6 +183,7 @@ def test_a_redis_that_refuses_us_is_bad_usage_and_told_without_the_password(
     last = json.loads(done.stderr.splitlines()[-1])
     assert (done.status, done.stdout) == (2, "")
     assert last["error"].startswith(f"SCORER_REDIS_URL=redis://{place}: {told}")
+    assert "the URL" in last["error"]  # the way out
     assert "geheim" not in done.stderr and "Traceback" not in done.stderr
 
 
@@ -299,6 +300,7 @@ def test_show_json_is_what_redis_holds(store: Store) -> None:
         "stale_seconds": 0.0,
         "scores": {"use": SCORE},
         "curves": {"use": {"shape": "exponential", "steepness": 3.0}},
+        "error": None,
     }
 
 
@@ -312,6 +314,11 @@ def test_show_without_a_number_ends_with_1(store: Store) -> None:
     as_json = store.show("user", "nobody", "--json")
     assert as_json.status == 1
     assert json.loads(as_json.stdout)["scores"] == {"use": None, "points": None}
+    assert as_json.stderr == nobody.stderr == f"scorer: {json.loads(as_json.stdout)['error']}\n"
+    warming_up = json.loads(store.show("account", "acme", "--json").stdout)
+    why = "no score yet: warming up, 17 of 20 active accounts needed"
+    assert warming_up["error"] == f"account acme has no score: use: {why}"
+    assert warming_up["scores"]["use"] == WARMING_UP
 
 
 def test_show_looks_into_the_namespace_that_is_asked_for(store: Store) -> None:
@@ -325,7 +332,7 @@ def test_what_is_no_text_is_refused_or_shown_escaped(store: Store, folder: Path)
     assert r"'\udcff' is not UTF-8" in nobody.stderr and "Traceback" not in nobody.stderr
     strict = {"PYTHONIOENCODING": "utf-8:strict"}  # as in a terminal with a locale
     checked = commands.run("check", "--json", "\udcff.yaml", cwd=folder, settings=strict)
-    assert checked.status == 2 and checked.stderr == ""
+    assert checked.status == 2 and checked.stderr.startswith(r"scorer: \udcff.yaml: can't be read")
     assert r'"file": "\udcff.yaml"' in checked.stdout
 
 

@@ -133,7 +133,7 @@ def test_a_record_that_is_no_letter_is_counted_apart(place: Place) -> None:
     asyncio.run(write())
     place.keep(place.letter(1, b"x"))
     assert (place.json("list")["letters"], place.json("list")["foreign"]) == (1, 1)
-    assert "1 records there are no dead letters" in place.run("list").stdout
+    assert f"1 dead letter in {place.topic}; 1 record there is no dead letter; " in place.run("list").stdout
 
 
 @pytest.mark.parametrize(
@@ -195,6 +195,7 @@ def test_a_letter_that_is_not_there_is_named(place: Place) -> None:
     told = place.run("show", "events-1-7")
     assert (told.status, told.stdout) == (1, "")
     assert "there is no dead letter events-1-7" in told.stderr
+    assert place.json("show", "events-1-7").keys() == {"error"}
 
 
 # ---- replay
@@ -206,7 +207,8 @@ def test_letters_are_written_into_the_input_once_each_by_their_accounts_key(plac
     place.keep(*letters)
     told = place.run("replay")
     assert (told.status, told.stderr) == (0, "")
-    assert f"2 dead letters written to {place.input}; 1 have no event_id" in told.stdout
+    said = f"2 dead letters written to {place.input}; 1 has no event_id, and counts again each time it is replayed\n"
+    assert told.stdout == said
     assert sorted(place.written()) == sorted(
         [(partition_of("acme", 4), b"acme", GOOD), (partition_of("ann", 4), b"ann", NAMELESS)]
     )
@@ -216,9 +218,22 @@ def test_a_dry_run_writes_nothing_and_says_what_it_would(place: Place) -> None:
     place.keep(place.letter(1, GOOD), place.letter(2, b"{"))
     told = place.run("replay", "--dry-run")
     assert told.status == 1
-    assert f"1 dead letters would be written to {place.input}, 1 left out" in told.stdout
-    assert told.stderr.startswith("scorer: events-2-2: not_json: ")
+    assert f"1 dead letter would be written to {place.input}, 1 left out: it can't be used now either" in told.stdout
+    assert "events-2-2  not_json" in told.stdout and told.stderr == ""
     assert place.written() == []
+
+
+def test_a_dry_run_over_many_letters_counts_them_by_reason_and_shows_some(place: Place) -> None:
+    place.keep(*(place.letter(n, b"" if n % 4 == 0 else b"{") for n in range(40)))
+    told = place.run("replay", "--dry-run", "--limit", "3")
+    assert (told.status, told.stderr) == (1, "")
+    rows = [line.split() for line in told.stdout.splitlines() if line.startswith((" not_json", " empty"))]
+    assert rows == [["not_json", "30"], ["empty", "10"]]
+    assert sum(line.startswith("events-") for line in told.stdout.splitlines()) == 3
+    assert "40 left out: they can't be used now either (the first 3 shown: --limit)" in told.stdout
+    found = place.json("replay", "--dry-run", "--limit", "2")
+    assert found["reasons"] == {"not_json": 30, "empty": 10} and len(found["named"]) == 2
+    assert found["error"] == "40 left out: they can't be used now either"
 
 
 def test_what_can_not_be_used_now_either_is_left_out_and_named(place: Place) -> None:
@@ -227,7 +242,8 @@ def test_what_can_not_be_used_now_either_is_left_out_and_named(place: Place) -> 
     told = place.run("replay", "--json")
     found = json.loads(told.stdout)
     assert told.status == 1
-    assert (found["replayed"], found["left_out"], found["error"]) == (1, 3, None)
+    assert (found["replayed"], found["left_out"]) == (1, 3)
+    assert told.stderr == f"scorer: {found['error']}\n" == "scorer: 3 left out: they can't be used now either\n"
     assert sorted((each["key"], each["reason"]) for each in found["named"]) == [
         ("events-0-3", "empty"),
         ("events-1-1", "not_json"),

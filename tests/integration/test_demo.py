@@ -18,6 +18,7 @@ import redis
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from scorer import scoring_file
+from scorer.core.decode import decode
 from scorer.core.model import Scoring
 from scorer.demo.subject import OUR_FILE
 from tests import commands
@@ -90,7 +91,7 @@ def nothing_is_left(shown: Demo, pids: list[int]) -> None:
 
 @needs_linux
 def test_scores_move_alerts_fire_only_live_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    with demo(tmp_path, "--seconds", "30", "--events-per-second", "100") as shown:
+    with demo(tmp_path, "--seconds", "30", "--events-per-second", "400") as shown:
         frames = list(_noting_the_children(shown))
         assert shown.process.wait(60) == 0
         nothing_is_left(shown, [pid for frame in frames for pid in frame["children"]])
@@ -98,12 +99,13 @@ def test_scores_move_alerts_fire_only_live_and_nothing_is_left_behind(tmp_path: 
         assert sorted(os.listdir(tmp_path)) == ["stderr", "stdout", "tmp"]
     stages = [frame["stage"] for frame in frames]
     assert list(dict.fromkeys(stages)) == ["starting", "loading", "switching", "live", "ended"]
-    assert len([day for frame in frames for day in frame["days"]]) == 60
+    assert len([day for frame in frames for day in frame["days"] if frame["stage"] != "live"]) == 60
     assert _crossings_of(frames, 25.0) > 20  # in the past, of which nobody is told
-    live_since = next(frame["at"] for frame in frames if frame["stage"] == "live")
+    live_since = next(frame["made_up_at"] for frame in frames if frame["stage"] == "live")
     alerts = [alert for frame in frames for alert in frame["alerts"]]
     assert {alert["state"] for alert in alerts} == {"fired", "resolved"}
-    assert all(alert["at"] >= live_since - 1 for alert in alerts)
+    assert all(alert["at"] >= live_since - 3600 for alert in alerts)
+    assert all(re.search(r" by the margin of 2, for 2h \([\d.]+\)$", alert["said"]) for alert in alerts)
     assert all(frame["alerts"] == [] for frame in frames if frame["stage"] in ("starting", "loading", "switching"))
     texts = shown.printed.split(_TITLE)[1:]
     tables = [[float(row[-3]) for rank, row in plain_rows(text).items() if rank.isdecimal()] for text in texts]
@@ -142,6 +144,28 @@ def test_the_scores_are_those_of_a_naive_recount_of_the_traffic(tmp_path: Path) 
         assert shown.interrupt() == 0
 
 
+@needs_linux
+def test_an_event_of_ones_own_counts_in_made_up_time_and_one_of_today_is_told(tmp_path: Path) -> None:
+    with demo(tmp_path, "--events-per-second", "5") as shown:
+        shown.until_stage("live")
+        made_up = int(shown.found(r'with "ts": (\d+), the time there'))
+
+        def replayed(account: str, ts: int) -> None:
+            event = {"event": "report_created", "user_id": "you", "account_id": account, "ts": ts}
+            outcome = commands.run("replay", "--brokers", shown.brokers, "-", cwd=tmp_path, stdin=json.dumps(event))
+            assert outcome.status == 0, outcome.stderr
+
+        def scored(account: str) -> bool:
+            return f"scorer:score:engagement:account:{account}" in _documents(shown)
+
+        replayed("of-there", made_up)
+        wait_until(lambda: scored("of-there"), "the score of an event of the made-up time")
+        assert "from outside" not in next(shown.frames())["said"]
+        replayed("of-today", int(time.time()))
+        wait_until(lambda: "An event of" in next(shown.frames())["said"], "what has happened to the clock")
+        assert shown.interrupt() == 0
+
+
 async def _recounted(shown: Demo, scoring: Scoring) -> list[str]:
     """What in Redis isn't as the oracle has it. While a record is on its way, it is looked at again."""
     oracle = Oracle(scoring, partitions=_PARTITIONS)
@@ -149,11 +173,10 @@ async def _recounted(shown: Demo, scoring: Scoring) -> list[str]:
     await consumer.start()
     try:
         consumer.assign([TopicPartition("product-events", partition) for partition in range(_PARTITIONS)])
-        differences: list[str] = ["nothing was compared"]
+        differences, now_ms = ["nothing was compared"], 0
         for _ in range(10):
             documents = _documents(shown)
-            await _feed(consumer, oracle)
-            now_ms = time.time_ns() // 1_000_000
+            now_ms = max(now_ms, await _feed(consumer, oracle))
             results, gone = oracle.results(now_ms), oracle.gone(now_ms)
             assert oracle.outcomes["counted"] > 100_000 and len(results) > 2_000
             models = [model.name for model in scoring.models]  # with margins: their bands have a past
@@ -165,12 +188,16 @@ async def _recounted(shown: Demo, scoring: Scoring) -> list[str]:
         await consumer.stop()
 
 
-async def _feed(consumer: AIOKafkaConsumer, oracle: Oracle) -> None:
-    """All that stands in the input by now."""
+async def _feed(consumer: AIOKafkaConsumer, oracle: Oracle) -> int:
+    """All that stands in the input by now; returns the time of the newest event that counts, which is the clock."""
+    newest = 0
     while batches := await consumer.getmany(timeout_ms=1500):
         for partition, records in batches.items():
             for record in records:
-                oracle.feed(record.value, record.timestamp, partition=partition.partition)
+                outcome = oracle.feed(record.value, record.timestamp, partition=partition.partition)
+                if outcome == "counted":
+                    newest = max(newest, int(decode([record.value])[0].ts_ms[0]))
+    return newest
 
 
 def _documents(shown: Demo) -> dict[str, Mapping[str, object]]:

@@ -10,6 +10,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -84,24 +85,37 @@ def test_a_broker_that_is_not_there_is_a_failure_that_names_it(folder: Path) -> 
     for name, outcome in told.items():
         assert "127.0.0.1:1 can't be reached, waited 1 s" in outcome.stderr.splitlines()[-1], name
         if name in ON_KAFKA:
-            assert "127.0.0.1:1 can't be reached" in json.loads(outcome.stdout)["error"], name
+            assert outcome.stderr == f"scorer: {json.loads(outcome.stdout)['error']}\n", name
+
+
+def test_a_command_waits_ten_seconds_for_a_broker_unless_told_otherwise(folder: Path) -> None:
+    settings = {name: value for name, value in NOWHERE.items() if name != "SCORER_BROKER_PATIENCE"}
+    began = time.monotonic()
+    told = run_all(("verify", "replay"), folder, settings)
+    assert time.monotonic() - began < 60
+    assert without_tracebacks(told) == {"verify": 1, "replay": 1}
+    for name, outcome in told.items():
+        (line,) = outcome.stderr.splitlines()
+        assert line.startswith("scorer: SCORER_BROKERS=127.0.0.1:1 can't be reached, waited 10 s"), name
 
 
 def test_a_redis_that_is_not_there_is_a_failure_that_names_it(folder: Path) -> None:
     told = run_all(ON_REDIS, folder, NOWHERE, "--json")
     assert without_tracebacks(told) == dict.fromkeys(ON_REDIS, 1)
     for outcome in told.values():
-        assert outcome.stderr.startswith("scorer: SCORER_REDIS_URL=redis://***@127.0.0.1:1/0: ")
-        assert json.loads(outcome.stdout)["error"].startswith("SCORER_REDIS_URL=redis://***@127.0.0.1:1/0: ")
+        assert outcome.stderr.startswith("scorer: SCORER_REDIS_URL=redis://***@127.0.0.1:1/0: can't be reached (")
+        assert "does Redis run there" in outcome.stderr and "--redis-url names another" in outcome.stderr
+        assert outcome.stderr == f"scorer: {json.loads(outcome.stdout)['error']}\n"
 
 
 def test_a_redis_that_is_not_there_ends_what_needs_kafka_too(kafka: KafkaServer, namespace: str, folder: Path) -> None:
     asyncio.run(make_topic(kafka.bootstrap, namespace))
     settings = NOWHERE | {"SCORER_BROKERS": kafka.bootstrap, "SCORER_INPUT_TOPIC": namespace}
-    told = run_all(("resync", "verify"), folder, settings)
+    told = run_all(("resync", "verify"), folder, settings, "--json")
     assert without_tracebacks(told) == {"resync": 1, "verify": 1}
     for outcome in told.values():
-        assert "SCORER_REDIS_URL=redis://***@127.0.0.1:1/0: " in outcome.stderr
+        assert outcome.stderr.startswith("scorer: SCORER_REDIS_URL=redis://***@127.0.0.1:1/0: can't be reached (")
+        assert outcome.stderr == f"scorer: {json.loads(outcome.stdout)['error']}\n"
 
 
 def test_a_wrong_password_of_redis_is_named_without_it(redis_server: RedisServer, folder: Path) -> None:
@@ -126,7 +140,9 @@ def test_a_key_of_somebody_else_is_a_failure_that_says_so(redis_server: RedisSer
             assert "a key there isn't scorer's" in outcome.stderr
         client.delete("scorer:rank:use:account")
         client.lpush("scorer:rank:use:account", "acme")
-        assert without_tracebacks(run_all(("top",), folder, {"SCORER_REDIS_URL": redis_server.url})) == {"top": 1}
+        told = run_all(("top",), folder, {"SCORER_REDIS_URL": redis_server.url})
+        assert without_tracebacks(told) == {"top": 1}
+        assert "Redis can't answer (WRONGTYPE" in told["top"].stderr
 
 
 def test_a_wrong_password_of_kafka_is_bad_usage_and_named_without_it(secure: SecureKafka, folder: Path) -> None:
@@ -221,15 +237,16 @@ def test_ctrl_c_ends_what_waits(folder: Path, name: str) -> None:
         port = server.getsockname()[1]
         settings = {"SCORER_BROKERS": f"127.0.0.1:{port}", "SCORER_REDIS_URL": f"redis://127.0.0.1:{port}/0"}
         with subprocess.Popen(
-            commands.command(*arguments(name)), cwd=folder, env=commands.environment(settings),
+            commands.command(*arguments(name, "--json")), cwd=folder, env=commands.environment(settings),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as waiting:  # fmt: skip
             connection, _ = server.accept()  # now it waits for an answer
             with connection:
                 waiting.send_signal(signal.SIGINT)
-                _, said = waiting.communicate(timeout=60)
+                found, said = waiting.communicate(timeout=60)
     assert waiting.returncode == 1
     assert said.startswith("scorer: interrupted") and "Traceback" not in said
+    assert json.loads(found)["error"].startswith("interrupted")
 
 
 def test_ctrl_c_while_the_program_is_loaded_is_no_traceback(folder: Path) -> None:

@@ -409,6 +409,29 @@ def test_flushall_is_noticed_by_the_next_heartbeat_and_stays_so_until_refilled(u
     run(scenario())
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_heartbeats_that_are_gone_for_a_resync_are_no_loss_in_the_log(
+    url: str, redis: Redis, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, asked: bool
+) -> None:
+    told = Told()
+
+    async def scenario() -> None:
+        async with sink_of(url, told) as sink:
+            beat(sink, 1)
+            await write(sink, batch({"a": 1.0}, 1))
+            redis.delete("ns:partition:0")
+            if asked:
+                redis.set("ns:resync", "1")
+            beat(sink, 2)
+            await until(lambda: told.lost)
+
+    run(scenario())
+    assert told.lost == [frozenset({0})]  # all is written again all the same
+    said = "".join([*capfd.readouterr(), caplog.text])
+    assert ("resync: writing all scores again, as asked" in said) is asked
+    assert ("redis lost the scores" in said) is not asked
+
+
 def test_a_second_loss_voids_a_refill_that_was_under_way(redis_server: RedisServer) -> None:
     told = Told()
 

@@ -237,7 +237,7 @@ def test_a_real_history_ends_with_the_scores_that_a_recount_by_hand_gives(place:
     _show_agrees(place, expected)
 
     again = place.replay(str(HISTORY))
-    assert again.status == 0 and f"{len(events)} events written to {place.topic}" in again.stdout
+    assert again.status == 0 and f"{len(events):,} events written to {place.topic}" in again.stdout
     wait_until(lambda: _outcomes(worker).get("duplicate", 0) == counted["counted"], lambda: str(_outcomes(worker)))
     _until_as_by_hand(place, expected)
     assert worker.terminate() == 0
@@ -295,7 +295,8 @@ def test_a_bad_line_is_named_with_its_number_and_left_out(place: Place) -> None:
     assert "2 events written" in told.stdout and "4 lines left out" in told.stdout
     assert [value for _, _, value in place.records()] == [good, good]
     summary = json.loads(place.replay(str(file), "--json").stdout)
-    assert (summary["sent"], summary["skipped"], summary["error"]) == (2, 4, None)
+    assert (summary["sent"], summary["skipped"]) == (2, 4)
+    assert summary["error"] == "4 lines left out: no usable events"
     assert summary["bad"][0] == {"line": 3, "reason": "missing_field", "detail": summary["bad"][0]["detail"]}
 
 
@@ -450,7 +451,8 @@ def test_a_replay_that_was_killed_goes_on_behind_what_was_acknowledged(place: Pl
     told = place.replay("events.jsonl", "--resume", "--json")
     assert told.status == 0, told.stderr
     found = json.loads(told.stdout)
-    assert (found["sent"], found["resumed_behind_line"]) == (len(lines), kept["line"])
+    assert (found["sent"], found["resumed_behind_line"]) == (len(lines) - kept["line"], kept["line"])
+    assert (found["sent_in_all"], found["skipped_in_all"]) == (len(lines), 0)
     values = [value for *_, value in place.records()]
     assert set(values) == set(lines)
     assert len(values) == written + len(lines) - kept["line"]
@@ -472,8 +474,36 @@ def test_a_table_goes_on_in_the_middle_with_its_header(place: Place) -> None:
         assert stopped.wait(60) == 1
     told = place.replay("events.csv", "--resume", "--json")
     found = json.loads(told.stdout)
-    assert found["error"] is None and found["resumed_behind_line"] > 1
-    assert found["sent"] + found["skipped"] == len(rows)
+    assert found["error"] == f"{len(rows):,} lines left out: no usable events"  # an id has no line end
+    assert found["resumed_behind_line"] > 1
+    assert found["sent_in_all"] + found["skipped_in_all"] == len(rows)
+    assert 0 < found["skipped"] < len(rows)
+
+
+def test_a_resumed_replay_tells_its_own_part_and_all_of_it(place: Place) -> None:
+    place.make_topic()
+    lines = [*lines_for(place, 3), b"oops", b'{"event":"a","user_id":"last","ts":1671235200}']
+    file = place.folder / "events.jsonl"
+
+    def stopped_behind_line_2() -> None:
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            target = Target(place.bootstrap, place.topic, "jsonl", {})
+            end = Position(sum(len(line) + 1 for line in lines[:2]), 2)
+            ProgressFile(str(file), descriptor, target).save(Progress(end, 1, 1))
+        finally:
+            os.close(descriptor)
+
+    file.write_bytes(b"\n".join(lines))
+    stopped_behind_line_2()
+    told = place.replay("events.jsonl", "--resume")
+    assert told.status == 1
+    assert told.stdout.startswith(f"2 events written to {place.topic} in ")
+    assert told.stdout.endswith("1 line left out, resumed behind line 2; in all 3 events, 2 lines left out\n")
+    stopped_behind_line_2()
+    found = json.loads(place.replay("events.jsonl", "--resume", "--json").stdout)
+    assert (found["sent"], found["skipped"], found["sent_in_all"], found["skipped_in_all"]) == (2, 1, 3, 2)
+    assert found["error"] == "2 lines left out: no usable events"
 
 
 def test_ctrl_c_says_how_to_go_on(place: Place) -> None:
@@ -530,5 +560,5 @@ def test_a_file_that_was_changed_is_not_gone_on_with(place: Place) -> None:
 def test_a_folder_that_can_not_be_written_costs_only_the_progress(place: Place) -> None:
     place.make_topic()
     told = place.replay("/proc/self/cmdline", "--json")  # a regular file in a folder that nobody can write
-    assert json.loads(told.stdout)["error"] is None
+    assert json.loads(told.stdout)["lines_done"] == 1
     assert "progress can't be kept in /proc/self/cmdline.replay-progress" in told.stderr

@@ -233,6 +233,7 @@ def test_where_nothing_is_told_again_what_was_there_is_still_there(redis_server:
     with pytest.raises(ResyncFailed, match=r"nothing for 1 s from the owner of 0, 1, 2, 3 .* or wait longer"):
         resynced(redis_server.url, ACCOUNTS, leave_over, deaf=True, timeout_seconds=1.0)
     after = everything(redis)
+    assert after.pop(b"ns:resync")  # for who comes later: it was asked for
     assert {key: value for key, value in before.items() if b":partition:" not in key} == after
 
 
@@ -240,9 +241,7 @@ def test_heartbeats_of_more_partitions_than_the_input_has_stop_it(redis_server: 
     def another() -> None:
         redis.set("ns:partition:7", '{"v":"1"}')
 
-    with pytest.raises(
-        ResyncFailed, match=r"heartbeats of the partitions 7, but the input has 4: are SCORER_NAMESPACE"
-    ):
+    with pytest.raises(ResyncFailed, match=r"heartbeats of partition 7, but the input has 4: are SCORER_NAMESPACE"):
         resynced(redis_server.url, ACCOUNTS, another)
     assert redis.exists(*(f"ns:partition:{partition}" for partition in range(PARTITIONS))) == PARTITIONS
 
@@ -297,16 +296,21 @@ def test_a_live_deployment_is_right_again(
 
         told = resync(world)
         assert told.status == 0
-        assert told.stdout.startswith(f"{len(keys)} scores stand, written again from the states of 4 partitions in ")
+        assert told.stdout.startswith(f"{len(keys):,} scores stand, written again from the states of 4 partitions in ")
         assert told.stdout.endswith("; nothing else was there\n")
+        assert not redis.exists(f"{namespace}:resync")
+        for worker in world.workers:
+            assert "resync: writing all scores again, as asked" in worker.said()
+            assert "redis lost the scores" not in worker.said()
 
         world.produce(events(2, 500, name="later"))
         world.until_right()
         for worker in world.workers:
             assert worker.terminate() == 0
         before = everything(redis)
-        told = resync(world, "--timeout", "2s")
-        assert (told.status, told.stdout) == (1, "")
+        told = resync(world, "--timeout", "2s", "--json")
+        assert told.status == 1
+        assert told.stderr == f"scorer: {json.loads(told.stdout)['error']}\n"
         assert "nothing for 2 s from the owner of 0, 1, 2, 3 (partitions of the input, which has 4)" in told.stderr
         assert "Traceback" not in told.stderr
         assert everything(redis) == before

@@ -100,7 +100,10 @@ def test_nobody_ranked_is_1_and_says_why(store: Store) -> None:
     store.beat()
     told = store.top("--kind", "user")
     assert told.status == 1 and "Users aren't ranked in Redis" in told.stdout
-    assert json.loads(store.top("--json").stdout)["rows"] == []
+    found = store.top("--json")
+    assert found.status == 1 and json.loads(found.stdout)["rows"] == []
+    assert found.stderr == f"scorer: {json.loads(found.stdout)['error']}\n"
+    assert json.loads(found.stdout)["error"].startswith("No ranking yet: ")
 
 
 def test_a_silent_worker_makes_it_stale(store: Store) -> None:
@@ -244,4 +247,4 @@ def test_what_a_worker_scores_is_ranked_and_shown(
         assert "(1 - e^(-3 x))" in told and "isn't the one" not in told
         crowd = commands.run("top", "--model", "crowd", cwd=tmp_path, settings=settings)
         assert crowd.status == 0 and crowd.stdout.count("○ inactive") == 8
-        assert "warming up, 0 of 1000000 active accounts needed" in crowd.stdout
+        assert "warming up, 0 of 1,000,000 active accounts needed" in crowd.stdout

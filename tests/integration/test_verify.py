@@ -125,15 +125,32 @@ def test_a_document_that_is_missing_and_one_that_should_not_be_there_are_named(s
     }
 
 
+def test_an_account_that_is_nowhere_is_a_failure_that_says_so(site: Deployment) -> None:
+    made = events(6, 300)
+    site.produce(made)
+    site.running()
+    site.until_right()
+    account = json.loads(made[0].value)["account_id"]
+    done = verify(site, "--account", "nobody")
+    assert done.status == 1
+    assert "scorer: account nobody has no score in Redis, and no event in the input" in done.stderr
+    assert done.stdout.startswith("nothing was compared: 0 scores of 0 entities against ")
+    done = verify(site, "--json", "--account", account, "--account", "nobody")
+    found = report(done)
+    assert done.status == 1 and found["ok"] is False and found["differences"] == []
+    assert found["unknown_accounts"] == ["nobody"] and found["entities"] > 1
+    assert done.stderr.endswith(f"scorer: {found['error']}\n") and "account nobody has no score" in found["error"]
+
+
 def test_an_account_is_verified_with_its_users_reading_its_partition_only(site: Deployment) -> None:
     made = events(6, 1500)
     site.produce(made)
     site.running()
     site.until_right()
     account = json.loads(made[0].value)["account_id"]
-    done = report(verify(site, "--json", "--account", account, "--account", "nobody knows it"))
-    homes = {partition_of(account, 4), partition_of("nobody knows it", 4)}
-    assert done["ok"] is True and done["seed"] is None
+    done = report(verify(site, "--json", "--account", account))
+    homes = {partition_of(account, 4)}
+    assert done["ok"] is True and done["seed"] is None and done["error"] is None
     assert done["partitions"] == len(homes)
     assert done["records"] == sum(fed.partition in homes for fed in site.fed)
     encoded = account.replace("%", "%25").replace("/", "%2F")

@@ -302,15 +302,24 @@ def test_health_and_metrics_are_served_from_the_first_second_and_during_a_restor
         assert worker.metrics(openmetrics=True)["scorer_redis_pending_entities", ()] == 0
 
 
-def test_another_bucket_than_the_journals_stops_the_start(site: Deployment) -> None:
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("bucket: 1h", "bucket is 3600 seconds, but this namespace has counted with 86400 seconds"),
+        ("timezone: Asia/Kolkata", "timezone is Asia/Kolkata, but this namespace has counted with UTC"),
+    ],
+)
+def test_another_bucket_or_time_zone_than_the_journals_stops_the_start(
+    site: Deployment, written: str, said: str
+) -> None:
     site.produce(events(22, 100))
     worker = site.running()
     site.until_scored()
     assert worker.terminate() == 0
     before = site.documents()
-    worker = site.start(scoring_text=SCORING.replace("bucket: 1d", "bucket: 1h"))
-    assert worker.ended() == 1
-    assert "bucket is 3600 seconds" in worker.said() and "scorer rebuild" in worker.said()
+    worker = site.start(scoring_text=SCORING.replace("bucket: 1d", written))
+    assert worker.ended() == 2
+    assert said in worker.said() and "scorer rebuild" in worker.said()
     assert site.documents() == before
     worker = site.running()
     site.produce(events(23, 100, name="later"))

@@ -55,14 +55,14 @@ RULES = (
 """Little traffic crosses them often, both ways. An entity with an open alert keeps its row: users come and go."""
 
 SCORING = Scoring(BUCKET_SECONDS, ("opened", "made"), (MODEL,), alerts=RULES, history=HistoryDays(user=1, account=2))
-IDENTITY = Identity("searched", BUCKET_SECONDS, SCORING.hash)
+IDENTITY = Identity.of("searched", SCORING)
 
 
 @contextmanager
 def short_days() -> Iterator[None]:
     """A day is two buckets, and a delta is against the day before."""
     with (
-        patch.multiple("scorer.core.partition", DAY_MS=2 * BUCKET_MS),
+        patch.multiple("scorer.core.calendar", DAY_MS=2 * BUCKET_MS),
         patch.multiple("scorer.core.fold", DELTA_DAYS=1),
         patch.multiple("scorer.core.history", DELTA_DAYS=1),
     ):

@@ -43,7 +43,7 @@ class Restorer:
         def empty() -> PartitionState:
             return PartitionState(scoring, partition, PARTITIONS, _DEDUPE_IDS)
 
-        identity = Identity("bench", scoring.bucket_seconds, scoring.hash)
+        identity = Identity.of("bench", scoring)
         # the snapshot goes out whole with the first flush
         self.owner = Owner(
             empty, identity, lambda: secrets.randbits(62), snapshot_floor_bytes=0, parts_a_flush=1_000_000

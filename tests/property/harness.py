@@ -205,7 +205,9 @@ class World:
         self.dedupe_ids = dedupe_ids
         self.floor = floor
         self.redis = Redis()
-        self.homes = [Home(partition, NaiveHistory(scoring.history)) for partition in range(partitions)]
+        self.homes = [
+            Home(partition, NaiveHistory(scoring.history, scoring.timezone)) for partition in range(partitions)
+        ]
         self.summaries = Summaries()
         self.benchmarks = Benchmarks()
         self._numbers = count(1)
@@ -229,7 +231,7 @@ class World:
     def new_owner(self, home: Home) -> Owner:
         return Owner(
             new_state=lambda: self.new_state(home),
-            identity=Identity("worker", self.scoring.bucket_seconds, self.scoring.hash),
+            identity=Identity.of("worker", self.scoring),
             random_number=lambda: next(self._numbers),
             snapshot_floor_bytes=self.floor,
         )

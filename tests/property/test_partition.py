@@ -15,6 +15,7 @@ from scorer.core.model import Band, BenchmarkRule, Curve, HistoryDays, Kind, Mod
 from scorer.core.outbox import SentAlert
 from scorer.core.roster import entity_id
 from tests.oracle import compare
+from tests.oracle_calendar import bucket_of
 from tests.property.harness import REDIS, Home, World, closes_of, fold_of, small_steps
 
 TYPES = ("a", "b", "c", "d")
@@ -360,8 +361,14 @@ def test_partitions_end_where_a_naive_recount_does(
     world = World(scoring, partitions, START_MS, floor=floor, sweep_rows=sweep_rows)
     with small_steps():
         run(world, told, more)
-    oracle = world.oracle()
-    first_bucket = world.now_ms // (scoring.bucket_seconds * 1000) - scoring.retention + 1
+    check_ends_right(world)
+
+
+def check_ends_right(world: World) -> None:
+    """A world at rest is what a naive recount of all that was read says."""
+    oracle, scoring = world.oracle(), world.scoring
+    now_bucket = bucket_of(world.now_ms, scoring.bucket_seconds * 1000, scoring.timezone)
+    first_bucket = now_bucket - scoring.retention + 1
     assert world.counts(first_bucket) == oracle.counts(world.now_ms)
     assert world.traits() == oracle.traits
     assert compare(oracle.results(world.now_ms), world.redis.documents, gone=oracle.gone(world.now_ms)) == []
@@ -441,9 +448,14 @@ def test_history_and_every_delta_follow_from_what_was_told(
     world = World(scoring, partitions, START_MS, floor=floor)
     with small_steps():
         run(world, told, more)
+    check_history(world)
+
+
+def check_history(world: World) -> None:
+    """What was told follows from what was told before."""
     for home in world.homes:
         history = home.history
-        history.reach(world.now_ms // 86_400_000)
+        history.reach(history.day(world.now_ms / 1000))
         assert history.differences == []
         assert history.compare(closes_of(home.state)) == []
         for (model, kind, entity), _ in history.told.items():
@@ -479,7 +491,7 @@ def test_a_restore_brings_back_what_was_live(
         run(world, told, [])
         for _ in range(2):
             other = data.draw(scorings())
-            world.scoring = replace(other, bucket_seconds=scoring.bucket_seconds)
+            world.scoring = replace(other, bucket_seconds=scoring.bucket_seconds, timezone=scoring.timezone)
             world.restart(home)
             run(world, [], data.draw(few_ops))
         check_alerts(world)

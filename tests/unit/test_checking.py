@@ -1,10 +1,13 @@
 """`scorer check`: errors and warnings as a report, and what each event weighs."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from scorer.check_report import print_report
 from scorer.checking import CheckReport, EventWeights, check
 from scorer.core.model import Weight
 
@@ -60,7 +63,15 @@ def test_a_report_is_json_for_programs(path: Path) -> None:
     assert good["weights"]["b"]["m"] == {"weight": 2.0, "cap_user": None, "cap_account": None}
     bad = json.loads(json.dumps(checked(path, "version: 2").as_json()))
     assert (bad["ok"], bad["bucket_seconds"], bad["models"], bad["weights"]) == (False, None, [], {})
+    assert (good["timezone"], bad["timezone"]) == ("UTC", None)
     assert bad["errors"][0]["path"] == "version"
+
+
+def test_whose_days_are_counted_is_said(path: Path) -> None:
+    for zone, said in (("UTC", False), ("Europe/Berlin", True)):
+        out = StringIO()
+        print_report(checked(path, f"{PLAIN}timezone: {zone}"), Console(file=out, width=200), Console(file=out))
+        assert (f"Days begin at midnight in {zone}." in out.getvalue()) is said
 
 
 def test_a_file_with_nothing_odd_has_no_warnings(path: Path) -> None:
@@ -84,9 +95,20 @@ def test_a_pattern_that_excludes_everyone_is_warned_of(path: Path) -> None:
     ]
 
 
-def test_weights_that_make_every_score_0_are_warned_of(path: Path) -> None:
-    (warning,) = warned(path, "margin: 1", weights="{a: -1, b: 0}")
-    assert "every raw score will be 0" in warning
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("margin: 1", "nobody is ever active, no benchmark will ever be found, and nobody will ever have a score"),
+        (
+            "benchmark: {initial: 5}",
+            "nobody is ever active, no benchmark will ever be found, and every score will be 1",
+        ),
+        ("curve: {shape: none}, bands: {few: 0, many: 9}", "holds no weight above 0: every score will be 0"),
+    ],
+)
+def test_weights_that_leave_nobody_active_are_warned_of(path: Path, more: str, told: str) -> None:
+    (warning,) = warned(path, more, weights="{a: -1, b: 0}")
+    assert told in warning
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_check_shows_what_each_event_weighs_and_warns_of_the_odd() -> None:
     rows = plain_rows(events)
     assert rows["opened"] == ["opened", "1 (at most: user 5)", "-"]
     assert rows["created"] == ["created", "8", "2.5"]
-    assert "scoring.yaml is right: 3 event types, 2 models" in done.stdout
+    assert "scoring.yaml is right: 3 event types, 2 models; but see 1 warning\n" in done.stdout
     assert "warning: scoring.yaml:2: events.odd: has no weight in any model" in done.stderr
 
 
@@ -146,7 +146,12 @@ def test_check_json_is_one_object_right_or_wrong() -> None:
     assert right["weights"]["opened"]["use"] == {"weight": 1.0, "cap_user": 5.0, "cap_account": None}
     done = invoke("check", "--json", written(BAD))
     wrong = json.loads(done.stdout)
+    assert right["error"] is None
     assert done.exit_code == 2 and wrong["ok"] is False
+    assert wrong["error"].startswith("scoring.yaml:6: models.use.halflife: unknown key")
+    assert done.stderr == f"scorer: {wrong['error']}\n"
+    two = json.loads(invoke("check", "--json", written(BAD.replace("min_population", "min_pop"))).stdout)
+    assert len(two["errors"]) == 2 and two["error"].endswith(" (and 1 more error)")
     assert (wrong["errors"][0]["line"], wrong["errors"][0]["suggestion"]) == (6, "half_life")
 
 
@@ -214,9 +219,23 @@ def test_show_says_if_no_model_scores_the_kind() -> None:
     assert done.exit_code == 2 and "scoring.yaml has no model that scores accounts" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--seconds", "0"], ["--events-per-second", "1e9"], ["--seed", "x"]])
-def test_the_demo_refuses_what_it_can_not_do(arguments: list[str]) -> None:
-    assert invoke("demo", *arguments).exit_code == 2
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--seconds", "0", "0 must be a number that is finite, at least 1"),
+        ("--seconds", "nan", "nan must be a number that is finite, at least 1"),
+        ("--seconds", "inf", "inf must be a number that is finite, at least 1"),
+        *(
+            ("--events-per-second", value, f"{value} must be a number from 0.1 to 2,000")
+            for value in ("nan", "inf", "0", "-1", "1e9", "many", "")
+        ),
+        ("--seed", "x", "Input should be a valid integer"),
+    ],
+)
+def test_the_demo_refuses_what_it_can_not_do(option: str, value: str, told: str) -> None:
+    done = invoke("demo", option, value)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"Invalid value for '{option}': {told}" in done.stderr
 
 
 def test_the_version_is_printed() -> None:

@@ -4,8 +4,12 @@ from typing import Any
 
 from scorer.core.model import Kind, Model, Weight
 from scorer.demo.board import TRAIL_SECONDS, Board, Stage
+from scorer.demo.made_up_time import MadeUpTime
 
 MODEL = Model("use", (Kind.ACCOUNT,), 30, {"a": Weight(1.0)})
+ALERT = {
+    "id": "x", "state": "fired", "cause": "crossed_below", "threshold": 25.0, "previous_score": 23.4, "score": 22.9,
+}  # fmt: skip
 NUMBER, SCORE, RAW, BAND, DELTA, OWN = range(6)
 
 
@@ -17,7 +21,7 @@ class Clock:
 
 
 def board(*accounts: str) -> Board:
-    made = Board(MODEL, {"model": "use"}, Clock())
+    made = Board(MODEL, {"model": "use"}, 60, Clock())
     made.meet((account, {"plan": "pro"}) for account in accounts)
     return made
 
@@ -56,14 +60,14 @@ def test_who_comes_later_is_told_everything() -> None:
     shown.at_stage(Stage.LIVE, "live")
     shown.saw(0.0, {"a": document(50.0)}, None)
     shown.close_day(7)
-    shown.alerted([{"id": "x"}])
+    shown.alerted([ALERT])
     shown.frame()
     whole: Any = shown.whole()
     assert whole["about"] == {"model": "use"} and whole["stage"] == "live" and whole["said"] == "live"
     assert whole["accounts"] == [{"id": "a", "traits": {"plan": "pro"}}]
     assert told(whole, 0)[:2] == [0, 50.0]
     assert whole["days"] == [{"day": 0, "events": 7, "scores": [50.0]}]
-    assert whole["alerts"] == [{"id": "x"}]
+    assert whole["alerts"] == [ALERT | {"said": "fell below 25 by the margin of 2 (23.4 → 22.9)"}]
     assert whole["trails"] == [[[0.0, 50.0]]]
     assert frame(shown)["alerts"] == []
 
@@ -73,11 +77,11 @@ def test_what_is_in_no_frame_yet_comes_once() -> None:
     shown = board("a")
     shown.saw(0.0, {"a": document(50.0)}, None)
     shown.close_day(7)
-    shown.alerted([{"id": "x"}])
+    shown.alerted([ALERT])
     whole, next_frame = shown.whole(), shown.frame()
     assert (whole["accounts"], whole["days"], whole["alerts"]) == ([], [], [])
     assert len(frame_list(next_frame, "accounts")) == len(frame_list(next_frame, "days")) == 1
-    assert next_frame["alerts"] == [{"id": "x"}]
+    assert [alert["id"] for alert in frame_list(next_frame, "alerts")] == ["x"]
 
 
 def frame_list(of: dict[str, object], name: str) -> list[Any]:
@@ -127,6 +131,26 @@ def test_the_trail_begins_with_the_present_and_forgets() -> None:
     assert times[-1] == 400.0 and 400.0 - TRAIL_SECONDS <= times[0] <= 400.0 - TRAIL_SECONDS + 3
     assert 80 <= len(trail) <= 100  # one for every two seconds
     assert trail[-1] == [400.0, 400 % 90]
+
+
+def test_days_go_on_closing_and_the_oldest_are_forgotten() -> None:
+    shown = board("a")
+    for day in range(70):
+        shown.saw(float(day), {"a": document(float(day + 1), v=str(day))}, None)
+        shown.close_day(day)
+        assert [each["day"] for each in frame_list(shown.frame(), "days")] == [day]
+    shown.meet([("late", {})])
+    shown.frame()
+    whole: Any = shown.whole()
+    assert [(each["day"], each["scores"]) for each in whole["days"]] == [(n, [n + 1.0, None]) for n in range(10, 70)]
+
+
+def test_frames_tell_the_time_of_the_made_up_world() -> None:
+    shown, clock = board("a"), MadeUpTime(500.0, 100.0, 998.0)
+    assert frame(shown)["made_up_at"] == 1000.0
+    shown.clock = clock
+    told_then = frame(shown)
+    assert (told_then["made_up_at"], told_then["made_up_pace"]) == (700.0, 100.0)
 
 
 def test_an_account_without_a_score_leaves_no_trail_and_no_close() -> None:

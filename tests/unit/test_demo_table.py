@@ -82,6 +82,14 @@ def test_who_moved_most_is_shown_by_rank() -> None:
     assert "a9" not in text(standings, trends, rows=2)
 
 
+def test_the_newest_alert_is_told_in_words() -> None:
+    out = Console(file=io.StringIO(), width=100)
+    alert = {"entity": "acme", "rule": "churn_risk", "said": "fell below 25 by the margin of 2 (23.4 → 22.9)"}
+    out.print(DemoTable(MODEL, ()).render(Standings({"a": score(50.0)}, None), Trends(), "9 events", alert=alert))
+    assert isinstance(out.file, io.StringIO)
+    assert "alert: acme: churn risk: fell below 25 by the margin of 2 (23.4 → 22.9)" in out.file.getvalue()
+
+
 def test_benchmark_age_progress_and_hints_stand_below() -> None:
     told = text(Standings({"a": score(50.0)}, {"raw": 208.2}))
     assert "benchmark 208.2 (90th percentile of the raw scores), as of " in told

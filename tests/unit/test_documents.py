@@ -28,6 +28,8 @@ BY_NAME = {document.name: document for document in DOCUMENTS}
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 _FOLDERS = "scorer|tests|docs|deploy"
 
+COMMANDS = [command.text for document in DOCUMENTS for command in document.commands()]
+
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 
 
@@ -147,6 +149,17 @@ def test_every_record_that_is_shown_can_be_used(block: Block) -> None:
     columns, rejects = decode([line.encode() for line in block.text.splitlines()])
     assert rejects == []
     assert len(columns) + len(columns.traits) == len(block.text.splitlines())
+
+
+def test_the_readme_shows_the_scoring_file_that_it_walks_through() -> None:
+    (shown,) = (block.text for block in blocks("yaml") if block.document == "README.md" and "version:" in block.text)
+    file = (ROOT / "docs/first-scoring.yaml").read_text(encoding="utf-8")
+    assert file.partition("\n")[2] == shown and f"cp docs/first-scoring.yaml {Settings().scoring}" in COMMANDS
+
+
+def test_every_event_that_is_typed_counts_once() -> None:
+    typed_events = [command for command in COMMANDS if '"event":' in command]
+    assert typed_events and all('"event_id":' in command for command in typed_events)
 
 
 def test_every_document_with_commands_is_run() -> None:

@@ -3,6 +3,7 @@
 A command that is new has to be added to `EVERY_COMMAND`.
 """
 
+import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.commands import EVERY_COMMAND
 
 WITH_SETTINGS = [name for name in EVERY_COMMAND if name not in ("demo", "check")]
 WITH_SCORING = ["worker", "check", "show", "top", "verify"]
+WITHOUT_JSON = ["worker", "demo"]
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +92,97 @@ def test_a_scoring_file_that_can_not_be_read_is_bad_usage(
 def test_an_argument_that_is_no_text_is_bad_usage(arguments: str) -> None:
     done = CliRunner().invoke(app, [*arguments.split(), "\udcff"])
     assert done.exit_code == 2 and isinstance(done.exception, SystemExit)
+
+
+# ---- --json: one object, whatever is wrong
+
+
+def only_object(done: Result) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_every_command_that_answers_has_json() -> None:
+    for name in EVERY_COMMAND:
+        assert ("--json" in invoke(name, "--help").stdout) == (name not in WITHOUT_JSON), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("{} --no-such-option --json", "No such option: --no-such-option"),
+        ("{} --json --no-such-option", "No such option: --no-such-option"),
+        ("--json {}", "No such option: --json"),
+    ],
+)
+@pytest.mark.parametrize("name", [name for name in EVERY_COMMAND if name not in WITHOUT_JSON])
+def test_what_the_command_line_gets_wrong_is_in_the_object(name: str, arguments: str, told: str) -> None:
+    done = CliRunner().invoke(app, shlex.split(arguments.format(EVERY_COMMAND[name])))
+    found = only_object(done)
+    assert (done.exit_code, list(found)) == (2, ["error"])
+    assert found["error"].startswith(told) and found["error"] in done.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_SETTINGS if name not in WITHOUT_JSON])
+def test_bad_settings_are_in_the_object(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCORER_NAMESPACE", "-")
+    monkeypatch.setenv("SCORER_BROKERS", "kafka:nine")
+    done = invoke(name, "--json")
+    assert done.exit_code == 2
+    first, second = only_object(done)["error"].splitlines()
+    assert done.stderr == f"scorer: {first}\nscorer: {second}\n"
+    assert first.startswith("SCORER_BROKERS=kafka:nine (environment): must be ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("show account", "Missing argument 'ID'."),
+        ("show account acme --model nope", "scoring.yaml has no model nope that scores accounts"),
+        ("show account acme --redis-url http://x/", "SCORER_REDIS_URL="),
+        ("show account ''", "must not be empty"),
+        ("top --model nope", "scoring.yaml has no model nope that scores accounts"),
+        ("top --scoring nope.yaml", "nope.yaml: can't be read: No such file or directory"),
+        ("top --redis-url http://x/", "SCORER_REDIS_URL="),
+        ("top --limit 0", "Invalid value for '--limit'"),
+        ("top --band nope", "nope is no band of use"),
+        ("top --watch --redis-url redis://127.0.0.1:1/0", "Connection refused"),
+        ("replay nothing.jsonl", "nothing.jsonl can't be read: No such file or directory"),
+        ("replay a-folder", "a-folder can't be read: it is a directory"),
+        ("replay scoring.yaml --resume --from-start", "can't be used together with --from-start"),
+        ("resync --timeout soon", "must be a whole number with its unit"),
+        ("verify --sample 0", "Invalid value for '--sample'"),
+        ("verify --account ''", "must not be empty"),
+        ("dead-letters show nope", "nope must be TOPIC-PARTITION-OFFSET"),
+        ("dead-letters show events-0-0 --raw", "can't be used together with --json"),
+        ("dead-letters list --reason nope", "'nope' is not one of"),
+        ("dead-letters nope", "No such command 'nope'"),
+        ("nope", "No such command 'nope'"),
+    ],
+)
+def test_bad_usage_is_in_the_object(arguments: str, told: str) -> None:
+    done = CliRunner().invoke(app, [*shlex.split(arguments), "--json"])
+    (line,) = done.stdout.splitlines()  # among the lines of --watch it is one, too
+    assert list(json.loads(line)) == ["error"] and told in json.loads(line)["error"]
+    assert done.exit_code == (1 if "--watch" in arguments else 2)
+
+
+def test_a_file_that_is_called_like_the_option_asks_for_nothing() -> None:
+    done = CliRunner().invoke(app, ["check", "--", "--json"])
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("entity_id", "told"),
+    [
+        ("", "must not be empty"),
+        ("acme\n", r"'acme\n' holds a control character, such as a line end"),
+        ("a\x7f", r"'a\x7f' holds a control character"),
+        ("\udcff", r"'\udcff' is not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("arguments", ["show user", "show account", "verify --account"])
+def test_what_can_be_no_id_is_bad_usage(arguments: str, entity_id: str, told: str) -> None:
+    done = CliRunner().invoke(app, [*arguments.split(), entity_id])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert told in done.stderr

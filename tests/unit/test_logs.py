@@ -1,8 +1,13 @@
 """Log lines of a process: where they go, how they look. Each in a process of its own, for logging is global."""
 
 import json
+import logging
 import subprocess
 import sys
+
+import pytest
+
+from scorer import logs
 
 _LINES = """
 import logging, warnings, structlog
@@ -91,3 +96,64 @@ def test_a_library_that_says_the_same_again_and_again_is_heard_once() -> None:
     assert told.count("three times") == 3
     everything = [event["event"] for event in events("'json', 'debug'")]
     assert everything.count('Unable connect to "kafka:9092"') == 3
+
+
+# ---- a new cluster's groups
+
+
+class Clock:
+    """What the filter takes for the time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr("scorer.logs.time.monotonic", lambda: self.now)
+
+
+NO_COORDINATOR = "Group Coordinator Request failed: %s"
+
+
+def passes(filtered: "logs._Passing", text: str = NO_COORDINATOR) -> bool:
+    logger = "aiokafka.consumer.group_coordinator"
+    return filtered.filter(logging.LogRecord(logger, logging.ERROR, "", 0, text, ("[Error 15]",), None))
+
+
+def test_a_cluster_without_a_coordinator_yet_is_no_error_unless_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, filtered = Clock(monkeypatch), logs._Passing()
+    assert not passes(filtered)
+    assert passes(filtered, "Group Coordinator Request is odd: %s")
+    clock.now += 14
+    assert not passes(filtered)
+    clock.now += 2
+    assert passes(filtered)
+    clock.now += 61
+    assert not passes(filtered)  # another time
+
+
+def test_a_worker_does_not_log_it() -> None:
+    line = f'logging.getLogger("aiokafka.consumer.group_coordinator").error("{NO_COORDINATOR}", "[Error 15]")'
+    told = subprocess.run(
+        [sys.executable, "-c", f"{_LINES.format(arguments=repr('json') + ',' + repr('info'))}\n{line}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Group Coordinator" not in told.stderr and "failed" in told.stderr
+
+
+# ---- a command that somebody waits for
+
+
+def test_before_the_message_of_a_command_no_library_says_anything() -> None:
+    quiet = _LINES.replace("set_up_logs", "set_up_command_logs")
+    for level, heard in (("info", False), ("debug", True)):
+        done = subprocess.run(
+            [sys.executable, "-c", quiet.format(arguments=f"'json', '{level}'")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+        assert "stands" in told and "partition 3: again" in told
+        assert ("lost" in told) is heard
+        assert any("Unable connect" in event for event in told) is heard
+        assert any("UserWarning: old" in event for event in told) is heard

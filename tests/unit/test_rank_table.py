@@ -119,11 +119,11 @@ def test_the_lowest_say_who_was_left_out() -> None:
         ),
         (
             {"wanted": Wanted("use", Kind.ACCOUNT, 20, bands=("low",)), "ranked": 8},
-            "None of the 8 accounts is to be shown",
+            "None of 8 ranked accounts is to be shown",
         ),
         (
             {"wanted": Wanted("use", Kind.ACCOUNT, 20, lowest=True), "ranked": 8, "silent": 8},
-            "None of the 8 accounts is to be shown: all 8 ranked went silent",
+            "None of 8 ranked accounts is to be shown: 8 went silent (--band inactive)",
         ),
     ],
 )

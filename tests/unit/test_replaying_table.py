@@ -76,6 +76,7 @@ def test_quotes_keep_delimiters_quotes_and_line_ends() -> None:
     ("row", "detail"),
     [
         ("a,u", "has 2 cells, the header 3"),
+        ("a", "has 1 cell, the header 3"),
         ("a,u,5,", "has 4 cells, the header 3"),
         ('"a,u,5', "a quote is opened and never closed"),
         ('"a"b,u,5', "',' expected after '\"'"),

@@ -298,7 +298,19 @@ BAD_VALUES = [
     ("bucket: 30s", 'bucket: "30s": must be at least 1m and divide a day evenly'),
     ("bucket: 67500ms", 'bucket: "67500ms": must be at least 1m and divide a day evenly'),
     ("bucket: 3600", "bucket: 3600: must be a whole number with its unit"),
-    ("timezone: 3", "timezone: 3: must be UTC"),
+    ("timezone: 3", "timezone: 3: must be text"),
+    ("timezone: Berlin", 'timezone: "Berlin": must be a time zone of the tz database, such as UTC, Europe/Berlin or '),
+    ("timezone: Berlin", "America/New_York (did you mean Europe/Berlin?)"),
+    ("timezone: utc", 'timezone: "utc": must be a time zone'),
+    ("timezone: utc", "(did you mean UTC?)"),
+    ("timezone: localtime", 'timezone: "localtime": must be a time zone'),
+    ("timezone: ../UTC", 'timezone: "../UTC": must be a time zone'),
+    ("timezone: +02:00", 'timezone: "+02:00": must be a time zone'),
+    (
+        "bucket: 1h\ntimezone: Europe/Berlin",
+        'scoring.yaml:2: timezone: "Europe/Berlin": is for `bucket: 1d` only: set that, or leave the time zone out '
+        "(buckets of 1h are aligned to UTC)",
+    ),
     ("events: {}", "events: {}: must not be empty"),
     ("events: [a]", "events: [...]: must be a mapping"),
     ("events: {a: yes}", 'events.a: "yes": must be a mapping'),
@@ -476,7 +488,6 @@ def test_the_order_of_segments_means_nothing() -> None:
 NOT_YET_AT_THE_TOP = [
     ("destinations: {sales: {webhook: {url: https://example.com}}}", "destinations"),
     ("rankings: [user]", "rankings"),
-    ("timezone: Europe/Berlin", 'timezone: "Europe/Berlin"'),
 ]
 NOT_YET_IN_A_MODEL = [
     ("score: pes", 'score: "pes"'),
@@ -529,6 +540,16 @@ def test_the_values_that_change_nothing_are_accepted(keys: str) -> None:
 )
 def test_a_bucket_divides_a_day(bucket: str, seconds: int) -> None:
     assert parse(document(top=f"bucket: {bucket}")).bucket_seconds == seconds
+
+
+def test_days_are_those_of_the_time_zone() -> None:
+    utc, berlin = (parse(document(top=f"bucket: 24h\ntimezone: {zone}")) for zone in ("UTC", "Europe/Berlin"))
+    assert (parse(document()).timezone, utc.timezone, berlin.timezone) == ("UTC", "UTC", "Europe/Berlin")
+    assert berlin.hash != utc.hash
+    assert berlin.models == utc.models
+    begin_ms = 1_711_839_600_000  # 2024-03-31 00:00 in Berlin
+    assert [berlin.calendar.bucket_of(begin_ms + ms) for ms in (-1, 0)] == [19_812, 19_813]
+    assert [utc.calendar.bucket_of(begin_ms + ms) for ms in (-1, 0)] == [19_812, 19_812]
 
 
 def test_window_and_half_life_are_counted_in_buckets() -> None:

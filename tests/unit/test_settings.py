@@ -46,6 +46,13 @@ def test_defaults_are_those_of_the_interfaces() -> None:
     assert (settings.log_format, settings.log_level) == ("console", "info")
 
 
+def test_who_waits_at_a_terminal_waits_less_for_a_broker_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loaded().first_patience == timedelta(seconds=10)
+    assert loaded(broker_patience="5m").first_patience == timedelta(minutes=5)  # also if it is the default
+    monkeypatch.setenv("SCORER_BROKER_PATIENCE", "30s")
+    assert loaded().first_patience == timedelta(seconds=30)
+
+
 def test_flags_come_before_the_environment_before_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("SCORER_NAMESPACE=file\nSCORER_INPUT_TOPIC=file\nSCORER_INSTANCE=file\n")
     monkeypatch.setenv("SCORER_NAMESPACE", "environment")

@@ -2,11 +2,13 @@
 
 import json
 from collections import Counter
+from datetime import datetime
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from scorer import scoring_file
 from scorer.checking import check
@@ -15,8 +17,8 @@ from scorer.core.partitioner import partition_of
 from scorer.demo.subject import OUR_FILE
 from scorer.embedded.company import Company, Course
 from scorer.embedded.habits import OURS
-from scorer.embedded.records import JUNK, REPEATED, Fate, Record
-from scorer.embedded.traffic import DAY_SECONDS, Day, History
+from scorer.embedded.records import DAY_SECONDS, JUNK, REPEATED, Day, Fate, Record
+from scorer.embedded.traffic import History
 from tests.oracle import Oracle
 
 NOW = 1_795_355_044.0
@@ -33,7 +35,12 @@ def company(seed: int = 7, accounts: int = 80) -> Company:
 
 @lru_cache
 def history(seed: int = 7, accounts: int = 80) -> list[Day]:
-    return list(History(company(seed, accounts), OURS, NOW, DAYS))
+    return list(History(company(seed, accounts), OURS, NOW).past())
+
+
+@lru_cache
+def present(seed: int, days: int) -> list[Day]:
+    return list(islice(History(company(seed, 240), OURS, NOW).present(), days))
 
 
 def events(days: list[Day]) -> list[Record]:
@@ -48,11 +55,12 @@ def fields(record: Record) -> dict[str, object]:
 
 
 def test_the_same_seed_gives_the_same_records() -> None:
-    assert list(History(Company(7, accounts=80, days=DAYS), OURS, NOW, DAYS)) == history()
+    again = list(History(Company(7, accounts=80, days=DAYS), OURS, NOW).past())
+    assert [day.records for day in again] == [day.records for day in history()]
 
 
 def test_another_seed_gives_others() -> None:
-    assert history(8) != history(7)
+    assert history(8)[0].records != history(7)[0].records
 
 
 def test_there_are_whole_days_and_today_so_far() -> None:
@@ -130,8 +138,8 @@ def test_new_customers_say_nothing_before_they_join() -> None:
 
 
 def test_the_launch_makes_a_busy_day_and_a_new_event() -> None:
-    made = History(company(), OURS, NOW, DAYS)
-    before, launch = history()[: made.launch_day], history()[made.launch_day]
+    launch_day = History(company(), OURS, NOW).launch_day(DAYS)
+    before, launch = history()[:launch_day], history()[launch_day]
     assert launch.events > 1.2 * max(day.events for day in before)
     assert not any(fields(record)["event"] == OURS.launched for record in events(before))
     assert any(fields(record)["event"] == OURS.launched for record in events([launch]))
@@ -158,6 +166,102 @@ def test_repeats_and_junk_are_counted_and_change_nothing() -> None:
     assert fates[Fate.REPEAT] == pytest.approx(REPEATED * fates[Fate.EVENT], rel=0.2)
     assert 1.0 <= fates[Fate.JUNK] / (JUNK * fates[Fate.EVENT]) < 1.5  # a bit more than none on a Sunday too
     assert oracle.results(int(NOW * 1000)) == clean.results(int(NOW * 1000))
+
+
+def test_the_present_goes_on_where_the_past_ends() -> None:
+    last, rest = history(7, 240)[-1], present(7, 1)[0]
+    assert last.number == rest.number == DAYS
+    assert last.moments_ms[-1] <= NOW * 1000 < rest.moments_ms[0] and rest.moments_ms[-1] < rest.ends * 1000
+    ids = Counter(fields(record)["event_id"] for record in events([last, rest]))
+    assert len(ids) > 100 and ids.most_common(1)[0][1] == 1
+
+
+@pytest.mark.parametrize("of", [7, 8])
+def test_the_present_is_as_busy_as_the_past_for_months(of: int) -> None:
+    """Every four weeks of the present, compared with the last four of the past; `of`: the company's seed."""
+    usual = float(np.mean([day.events for day in history(of, 240)[32:60]]))
+    ahead = [day.events for day in present(of, 1 + 4 * 28)][1:]
+    for first in range(0, len(ahead), 28):
+        assert float(np.mean(ahead[first : first + 28])) == pytest.approx(usual, rel=0.35)
+    said = History(company(of, 240), OURS, NOW).events_a_day
+    assert said == pytest.approx(usual, rel=0.25)
+
+
+@pytest.mark.parametrize("of", [7, 8])
+def test_the_benchmark_and_the_bands_stay_about_where_they_were(of: int) -> None:
+    """Three months of the present, by the demo's own weights and half-life, without caps."""
+    model = scoring_file.load(OUR_FILE).models[0]
+    place = {account.account_id: number for number, account in enumerate(company(of, 240).accounts)}
+    daily = [np.zeros(len(place)) for _ in range(DAYS + 90)]
+    for day in [*history(of, 240), *present(of, 90)]:
+        for record in events([day]):
+            said = fields(record)
+            value = said.get("value", 1)
+            assert isinstance(value, int)
+            daily[day.number][place[record.key]] += model.weights[str(said["event"])].weight * value
+
+    def standing(day: int) -> tuple[float, NDArray[np.float64]]:
+        raw = sum((daily[day - age] * 0.5 ** (age / 14) for age in range(30)), np.zeros(len(place)))
+        benchmark = float(np.percentile(raw[raw > 0], 90))
+        shares, _ = np.histogram(100 * (1 - 10 ** (-np.maximum(raw, 0) / benchmark)), [0, 25, 50, 75, 100])
+        return benchmark, shares / len(place)
+
+    began, shares = standing(DAYS - 1)
+    for last in range(DAYS, len(daily) - 1, 3):
+        benchmark, now = standing(last)
+        assert benchmark == pytest.approx(began, rel=0.3)
+        assert now == pytest.approx(shares, abs=0.12)
+
+
+def test_weekends_stay_quiet_in_the_present() -> None:
+    """It begins on a Sunday."""
+    ahead = [day.events for day in present(7, 1 + 4 * 28)][1:]
+    means = [float(np.mean(ahead[weekday::7])) for weekday in range(7)]
+    assert max(means[5:]) < 0.4 * min(means[:5])
+
+
+def test_accounts_go_on_turning_in_the_present() -> None:
+    """In any later month some come that were away, and some go: the company does not freeze."""
+    ahead = present(7, 1 + 4 * 28)[1:]
+    months = [Counter(record.key for record in events(ahead[n : n + 28])) for n in range(0, len(ahead), 28)]
+    for before, after in pairwise(months):
+        busy = {account for account in before | after if before[account] + after[account] > 40}
+        assert sum(after[account] > 2 * before[account] for account in busy) > 5
+        assert sum(before[account] > 2 * after[account] for account in busy) > 5
+
+
+def test_things_go_wrong_at_the_account_to_watch_as_the_present_begins() -> None:
+    """Within three hours there, and nowhere in the past."""
+    watched = company(7, 240).spotlight.account_id
+    bad = [record for record in events(present(7, 1)) if record.key == watched and fields(record)["event"] in OURS.bad]
+    assert len(bad) >= 30
+    times = [datetime.fromisoformat(str(fields(record)["ts"])).timestamp() - NOW for record in bad]
+    assert times[0] < 60 and times[30] < 3 * 3600
+    today = events([history(7, 240)[-1]])
+    assert sum(record.key == watched and fields(record)["event"] in OURS.bad for record in today) < 5
+
+
+def test_the_account_to_watch_is_won_back() -> None:
+    watched = company(7, 240).spotlight.account_id
+    counts = [sum(record.key == watched for record in events([day])) for day in present(7, 43)[1:]]
+    assert sum(counts[28:42]) > 2 * sum(counts[:7])
+
+
+def test_records_of_the_present_are_due_in_order_and_too_far_ahead_by_the_wall() -> None:
+    """What must count nowhere counts nowhere, however far behind the wall's clock the made-up world is."""
+    wall = NOW + 600 * DAY_SECONDS
+    made = History(company(), OURS, NOW, wall)
+    oracle = Oracle(scoring_file.load(OUR_FILE), partitions=PARTITIONS)
+    outcomes: Counter[str] = Counter()
+    for day in islice(made.present(), 40):
+        assert all(earlier <= later for earlier, later in pairwise(day.moments_ms.tolist()))
+        assert len(day.moments_ms) == len(day.records)
+        for record in day.records:
+            home = partition_of(record.key, PARTITIONS)
+            outcome = oracle.feed(record.value, int(wall * 1000), now_ms=day.begins * 1000 + 1, partition=home)
+            if record.fate is Fate.JUNK:
+                outcomes[outcome.partition(":")[0]] += 1
+    assert outcomes["counted"] == 0 and min(outcomes[it] for it in ("dead_letter", "late", "unknown_type")) > 3
 
 
 def test_staff_and_bots_are_among_the_traffic() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scorer.core.journal.records import FORMAT, Claim, Entry, JournalError
+from scorer.core.journal.records import FORMAT, Claim, Entry, OtherCounting
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Ledger:
         return entry.epoch == self.epoch and entry.number == self.number + 1
 
     def check(self, claim: Claim) -> None:
-        """A worker's own claim: bucket width, time zone and format are fixed for good. Raises `JournalError`."""
+        """A worker's own claim: bucket width, time zone and format are fixed for good. Raises `OtherCounting`."""
         fixed = self.first
         if fixed is None:
             return
@@ -39,7 +39,7 @@ class Ledger:
         ):
             if was != now:
                 unit = " seconds" if name == "bucket" else ""
-                raise JournalError(
+                raise OtherCounting(
                     f"{name} is {now}{unit}, but this namespace has counted with {was}{unit}: "
                     f"set it back, or count anew with `scorer rebuild` (or another SCORER_NAMESPACE)"
                 )

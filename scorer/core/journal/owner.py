@@ -28,6 +28,7 @@ from scorer.core.journal.steps import (
     Trim,
     Trimmed,
 )
+from scorer.core.model import Scoring
 from scorer.core.partition import PartitionState
 from scorer.core.publish import version
 from scorer.core.snapshot import freeze
@@ -44,8 +45,12 @@ class Identity:
 
     owner: str
     bucket_seconds: int
+    timezone: str
     scoring_hash: str
-    timezone: str = "UTC"
+
+    @classmethod
+    def of(cls, owner: str, scoring: Scoring) -> "Identity":
+        return cls(owner, scoring.bucket_seconds, scoring.timezone, scoring.hash)
 
 
 @dataclass

@@ -18,6 +18,10 @@ class JournalError(Exception):
     """A journal that can't be used: what is wrong, and the way out."""
 
 
+class OtherCounting(JournalError):
+    """What counts and how can't change within a namespace; the scoring file says otherwise."""
+
+
 class Corrupt(JournalError):
     """A record whose bytes are not what was written."""
 

@@ -94,7 +94,7 @@ class Board:
         self._fold = fold
         self._rules = scoring.kpis
         self._segments = scoring.segments
-        self._buckets_per_day = scoring.buckets_per_day
+        self._buckets_per_day = scoring.calendar.buckets_a_day
         self.figures = Figures(scoring.kpis, scoring.events, scoring.tags)
         self._place = np.full(MAX_TYPES, -1, np.int32)
         for place, event in enumerate(scoring.events):

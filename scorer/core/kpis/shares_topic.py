@@ -29,7 +29,7 @@ def rules_hash(scoring: Scoring) -> str:
     """Totals with the same can be added up: they are of the same rules and types, in the same order."""
     tags = {event: [tags.core, tags.advanced, tags.integration, tags.duration] for event, tags in scoring.tags.items()}
     window = None if scoring.kpis is None else scoring.kpis.window
-    return digest([scoring.events, tags, scoring.segments, window, scoring.bucket_seconds])
+    return digest([scoring.events, tags, scoring.segments, window, scoring.bucket_seconds, scoring.timezone])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 // One account: the number, the direction, the reason, and the way there.
 
-import { at, day, direction, drawn, figure, look, one, path, show, span, table, tell, time } from "/draw.js";
-import { alertsNewestFirst, byId, state } from "/state.js";
+import { at, day, direction, drawn, figure, look, moment, one, path, show, span, table, tell } from "/draw.js";
+import { alertsNewestFirst, byId, firstDay, madeUp, state, wall } from "/state.js";
 
 const EDGE = { left: 32, top: 16, bottom: 24, gap: 20 };
 const LABELS = { narrow: 14, wide: 96, from: 560 };
@@ -48,8 +48,7 @@ export function renderAccount() {
   const { sign, word } = direction(account.delta);
   tell(at("account-move"), account.delta === null ? "" : `${sign.slice(0, 1)} ${word} in 7 days`);
   tell(at("account-why"), reason(account));
-  const today = account.asOf > state.frame.at - 43200;
-  at("account-age").textContent = account.asOf ? `as of ${today ? time(account.asOf) : day(account.asOf)}` : "";
+  at("account-age").textContent = account.asOf ? `as of ${moment(account.asOf)}` : "";
   renderChart();
 }
 
@@ -119,8 +118,8 @@ function scales(account, width, height) {
     right: width - margin,
     labelled: margin === LABELS.wide,
     y: (score) => EDGE.top + (1 - score / top) * (height - EDGE.top - EDGE.bottom),
-    day: (place) => EDGE.left + (place / days) * (split - EDGE.left),
-    moment: (now) => split + EDGE.gap + (1 - (state.frame.at - now) / seconds) * (width - margin - split - EDGE.gap),
+    day: (place) => EDGE.left + ((place - firstDay()) / days) * (split - EDGE.left),
+    place: (now) => split + EDGE.gap + (1 - (state.frame.at - now) / seconds) * (width - margin - split - EDGE.gap),
   };
 }
 
@@ -131,9 +130,11 @@ function rounded(most) {
 }
 
 function pointsOf(account, scale) {
-  const past = account.days.flatMap((score, place) =>
-    score === null || score === undefined ? [] : [{ x: scale.day(place + 0.5), y: scale.y(score), score, day: place }]);
-  const live = account.trail.map(([now, score]) => ({ x: scale.moment(now), y: scale.y(score), score, at: now }));
+  const past = account.days.flatMap((score, place) => {
+    if (score === null || score === undefined || place < firstDay()) return [];
+    return [{ x: scale.day(place + 0.5), y: scale.y(score), score, day: place }];
+  });
+  const live = account.trail.map(([now, score]) => ({ x: scale.place(now), y: scale.y(score), score, at: now }));
   return [...past, ...live];
 }
 
@@ -162,25 +163,26 @@ function axes({ y, day: x, split, live, right, height, top, seconds }) {
   }
   const { first_day: first, launch_day: launch } = state.frame;
   const step = x(GRID_DAYS) - x(0) > 60 ? GRID_DAYS : 2 * GRID_DAYS;
-  for (let place = step / 2; first && place < state.about.days; place += step) {
+  const offset = Math.ceil(firstDay() / step) * step;
+  for (let place = offset + step / 2; first && place < firstDay() + state.about.days; place += step) {
     const where = { x: x(place + 0.5), y: height - 6, "text-anchor": "middle" };
     parts.push(drawn("text", where, day(first + place * 86400)));
   }
-  if (launch !== null && state.days.length > launch) {
+  if (launch !== null && state.days.length > launch && launch >= firstDay()) {
     parts.push(drawn("path", { class: "mark", d: `M${x(launch + 0.5)} ${EDGE.top}V${height - EDGE.bottom}` }));
     parts.push(drawn("text", { x: x(launch + 0.5), y: 11, "text-anchor": "middle" }, "launch"));
   }
-  if (right - live > 100) parts.push(drawn("text", { x: live, y: height - 6 }, `${span(seconds)} ago`));
+  if (right - live > 100) parts.push(drawn("text", { x: live, y: height - 6 }, `${span(seconds * state.frame.made_up_pace)} ago`));
   parts.push(drawn("text", { x: right, y: height - 6, "text-anchor": "end" }, "now"));
   return parts;
 }
 
-function alertMarks(account, { moment, y, live }) {
+function alertMarks(account, { place, y, live }) {
   return alertsNewestFirst().filter((alert) => alert.entity === account.id).flatMap((alert) =>
-    ["fired", "resolved"].filter((state) => alert[state] && moment(alert[state].at) >= live).map((name) => {
+    ["fired", "resolved"].filter((state) => alert[state] && place(wall(alert[state].at)) >= live).map((name) => {
       const { at: when, score } = alert[name];
       const role = name === "fired" ? (alert.fired.severity === "info" ? "role-3" : "role-0") : "role-2";
-      const mark = drawn("circle", { class: `alert-mark ${role}`, cx: moment(when), cy: y(score ?? 0), r: 5 });
+      const mark = drawn("circle", { class: `alert-mark ${role}`, cx: place(wall(when)), cy: y(score ?? 0), r: 5 });
       mark.append(drawn("title", {}, `${alert.rule} ${name}`));
       return mark;
     }));
@@ -202,7 +204,7 @@ function readout(account) {
 }
 
 function when(point) {
-  return point.day === undefined ? time(point.at) : `end of ${day(state.frame.first_day + point.day * 86400)}`;
+  return point.day === undefined ? moment(madeUp(point.at)) : `end of ${day(state.frame.first_day + point.day * 86400)}`;
 }
 
 function renderTable() {

@@ -1,11 +1,10 @@
 // Alerts as they fire and resolve, the newest first.
 
-import { at, figure, made, one, span, tell, time, whole } from "/draw.js";
+import { at, made, moment, span, tell, whole } from "/draw.js";
 import { alertsNewestFirst, state } from "/state.js";
 
 const SHOWN = 30;
 const LOOKS = { critical: ["▼", "role-0"], warning: ["◢", "role-1"], info: ["▲", "role-3"] };
-const CAUSES = { crossed_below: "fell below", crossed_above: "rose above" };
 
 const items = new Map();
 
@@ -17,6 +16,7 @@ export function renderAlerts() {
   at("alerts-empty").hidden = alerts.length > 0;
   if (!alerts.length) renderEmpty();
   const wanted = alerts.map(item);
+  for (const id of items.keys()) if (!alerts.some((alert) => alert.id === id)) items.delete(id);
   if (wanted.some((element, place) => list.children[place] !== element) || list.children.length !== wanted.length) {
     list.replaceChildren(...wanted);
   }
@@ -32,8 +32,8 @@ function item(alert) {
   const { element, link, how, when } = items.get(alert.id);
   link.classList.toggle("resolved", Boolean(alert.resolved));
   tell(how, said(alert));
-  when.title = time(alert.fired.at);
-  when.textContent = alert.resolved ? "resolved" : `${span(state.frame.at - alert.fired.at)} ago`;
+  when.title = `${moment(alert.fired.at)} UTC, made-up time`;
+  when.textContent = alert.resolved ? "resolved" : `${span(state.frame.made_up_at - alert.fired.at)} ago`;
   return element;
 }
 
@@ -53,9 +53,7 @@ function create(alert) {
 }
 
 function said({ fired, resolved }) {
-  const crossing = fired.threshold === null ? `now ${fired.band}` : `${CAUSES[fired.cause]} ${figure(fired.threshold)}`;
-  const began = `${crossing}: ${one(fired.previous_score)} to ${one(fired.score)}`;
-  return resolved ? `${began}, back at ${one(resolved.score)} after ${span(resolved.at - fired.at)}` : began;
+  return resolved ? `${fired.said}; ${resolved.said} after ${span(resolved.at - fired.at)}` : fired.said;
 }
 
 function renderEmpty() {

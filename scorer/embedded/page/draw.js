@@ -49,10 +49,13 @@ export function figure(number) {
   return short.format(number);
 }
 
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clock = new Intl.DateTimeFormat("en-GB", {
+  weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC",
+});
 const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
-export function time(seconds) {
+// Of the made-up world, to the minute: seconds there pass too fast to be read.
+export function moment(seconds) {
   return clock.format(seconds * 1000);
 }
 
@@ -63,7 +66,8 @@ export function day(seconds) {
 export function span(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
-  return whole < 3600 ? `${Math.floor(whole / 60)} min` : `${Math.floor(whole / 3600)} h`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
+  return whole < 48 * 3600 ? `${Math.floor(whole / 3600)} h` : `${Math.floor(whole / 86400)} days`;
 }
 
 export function direction(points) {

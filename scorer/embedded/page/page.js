@@ -3,7 +3,7 @@
 import { forgetAlerts, renderAlerts } from "/alerts.js";
 import { renderAccount, startAccount } from "/account.js";
 import { renderDistribution, startDistribution } from "/distribution.js";
-import { at, made, span, tell, time, whole } from "/draw.js";
+import { at, made, moment, span, tell, whole } from "/draw.js";
 import { forgetRows, renderRanking, startRanking } from "/ranking.js";
 import { alertsNewestFirst, state, take } from "/state.js";
 
@@ -72,8 +72,7 @@ function renderStage() {
   const loading = frame.stage === "loading";
   at("progress").hidden = !loading;
   at("progress").value = loading ? state.days.length / about.days : 0;
-  const newest = Math.max(0, ...state.accounts.map((account) => account.asOf || 0));
-  at("age").textContent = newest && frame.stage !== "loading" ? `as of ${time(newest)}` : "";
+  at("age").textContent = ["live", "ended"].includes(frame.stage) ? `made-up time ${moment(frame.made_up_at)} UTC` : "";
   const whose = about.ours ? "a made-up software company" : `made-up traffic of ${about.file}`;
   tell(at("subject"), `${about.model}: ${whose}${about.scale ? ". 100 is healthy" : ""}`);
 }

@@ -1,7 +1,7 @@
 // The ranking: a listbox, so that the keyboard works as everyone expects and rows may move below the focus.
 
-import { at, calm, drawn, look, made, one, path, point, show, tell, whole } from "/draw.js";
-import { moved, state } from "/state.js";
+import { at, calm, drawn, look, made, one, path, point, show, span, tell, whole } from "/draw.js";
+import { firstDay, moved, state } from "/state.js";
 
 const ROW = 36;
 const WAY = { width: 72, height: 20 };
@@ -64,7 +64,7 @@ function sort() {
   at("rows-empty").hidden = ranked.length > 0;
   at("rows").setAttribute("aria-busy", String(!ranked.length));
   tell(at("ranked"), ranked.length ? whole(ranked.length) : "");
-  at("move-title").textContent = by === "moving" ? "3 min" : "7 days";
+  at("move-title").textContent = by === "moving" ? span(state.about.trail_seconds * state.frame.made_up_pace) : "7 days";
   arrange(ranked);
 }
 
@@ -139,14 +139,16 @@ function mark() {
 
 // On a scale of its own, or one would see nothing of those near an end; but a little stays a little.
 function wayOf(account) {
-  const scores = account.days.map((score, place) => [score, place]).filter(([score]) => score !== null && score !== undefined);
+  const first = firstDay();
+  const scores = account.days.map((score, place) => [score, place])
+    .filter(([score, place]) => score !== null && score !== undefined && place >= first);
   scores.push([account.score, state.days.length]);
   const least = Math.min(...scores.map(([score]) => score)), most = Math.max(...scores.map(([score]) => score));
   const range = Math.max(most - least, state.about.scale ? SMALLEST_RANGE : most * 0.15, 1e-9);
   const low = (least + most - range) / 2;
   const days = Math.max(state.about.days, 1);
   return path(scores.map(([score, place]) =>
-    [1 + (place / days) * (WAY.width - 2), 1 + (1 - (score - low) / range) * (WAY.height - 2)]));
+    [1 + ((place - first) / days) * (WAY.width - 2), 1 + (1 - (score - low) / range) * (WAY.height - 2)]));
 }
 
 function onKey(event) {

@@ -4,6 +4,7 @@ const COLUMNS = [
   "score", "raw", "band", "delta", "own", "benchmark", "asOf", "state", "population", "minPopulation",
 ];
 const TRAIL_STEP_SECONDS = 2;
+const ALERTS_KEPT = 200;
 
 export const state = { accounts: [], alerts: new Map(), days: [], frame: null, about: null, chosen: null };
 
@@ -44,6 +45,21 @@ function note(alert) {
   known[alert.state] = alert;
   state.alerts.delete(alert.id);
   state.alerts.set(alert.id, known);
+  if (state.alerts.size > ALERTS_KEPT) state.alerts.delete(state.alerts.keys().next().value);
+}
+
+// Of the days that closed, the first that is shown.
+export function firstDay() {
+  return Math.max(0, state.days.length - state.about.days);
+}
+
+// What time it was in the made-up world when the wall's clock showed `at`, and the other way round.
+export function madeUp(at) {
+  return state.frame.made_up_at - (state.frame.at - at) * state.frame.made_up_pace;
+}
+
+export function wall(at) {
+  return state.frame.at - (state.frame.made_up_at - at) / state.frame.made_up_pace;
 }
 
 export function byId(id) {

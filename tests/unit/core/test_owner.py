@@ -27,7 +27,7 @@ class Site:
         self._numbers = count(1)
 
     def owner(self) -> Owner:
-        identity = Identity("worker", SCORING.bucket_seconds, SCORING.hash)
+        identity = Identity.of("worker", SCORING)
         return Owner(lambda: PartitionState(SCORING, 0, 1, 100), identity, lambda: next(self._numbers))
 
     def perform(self, flow: Steps, *told: Landed) -> bool:

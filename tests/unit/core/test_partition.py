@@ -217,6 +217,20 @@ def test_with_the_event_clock_lateness_is_behind_the_largest_event_time() -> Non
     assert outcomes(partition.apply(event(ts=long_ago))) == {"late": 1}
 
 
+def test_late_and_the_journals_clock_go_by_the_days_of_the_zone() -> None:
+    """New York's day of NOW_MS began an hour before it; UTC's will end only 19 hours after."""
+    partition = Partition(replace(scoring(), timezone="America/New_York"))
+    midnight_ms = NOW_MS - HOUR_MS
+    oldest_ms = midnight_ms - 2 * DAY_MS
+    assert outcomes(partition.apply(event(ts=oldest_ms - 1))) == {"late": 1}
+    assert outcomes(partition.apply(event(ts=oldest_ms), now_ms=midnight_ms + 20 * HOUR_MS)) == {"counted": 1}
+    assert partition.counts()["user:acme/u"] == 1
+    for now_ms in (NOW_MS, midnight_ms + DAY_MS - 1, midnight_ms + DAY_MS):
+        partition.counted(now_ms=now_ms)
+    partition.restart()
+    assert partition.state.now_ms == midnight_ms + DAY_MS
+
+
 def test_a_duplicate_counts_once_whoever_sent_it() -> None:
     partition = Partition()
     assert outcomes(partition.apply(event(event_id="1"), event(event_id="1"))) == {"counted": 1, "duplicate": 1}

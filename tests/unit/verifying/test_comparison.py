@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from scorer.core.calendar import Calendar
 from scorer.core.model import Band, BenchmarkRule, Curve, Kind, Model, Shape, Weight
 from scorer.verifying.comparison import UNKNOWN_STEEPNESS, Basis, differences
 from scorer.verifying.in_force import InForce
@@ -47,7 +48,7 @@ def fields(
     in_force = InForce()
     if benchmark is not None:
         in_force.saw("all", benchmark)
-    found = differences(ANN, held or tally(), document, Basis(model, in_force, TODAY, DAY, 30))
+    found = differences(ANN, held or tally(), document, Basis(model, in_force, TODAY, Calendar(DAY), 30))
     return {each.field: (each.in_redis, each.recounted) for each in found}
 
 
@@ -63,7 +64,7 @@ def told_of_groups(
     for name, peers in (("everyone", "all"), ("pro", PRO), ("europe", EUROPE)):
         if name in benchmarks:
             in_force.saw(peers, benchmarks[name])
-    found = differences(ANN, tally(), document, Basis(MODEL, in_force, TODAY, DAY, 30, groups))
+    found = differences(ANN, tally(), document, Basis(MODEL, in_force, TODAY, Calendar(DAY), 30, groups))
     return {each.field: (each.in_redis, each.recounted, each.may_settle) for each in found}
 
 
@@ -74,7 +75,9 @@ def resting_on(raw: float, version: int) -> dict[str, Any]:
 def may_settle(document: dict[str, Any], held: Tally) -> set[bool]:
     in_force = InForce()
     in_force.saw("all", BENCHMARK)
-    return {each.may_settle for each in differences(ANN, held, document, Basis(MODEL, in_force, TODAY, DAY, 30))}
+    return {
+        each.may_settle for each in differences(ANN, held, document, Basis(MODEL, in_force, TODAY, Calendar(DAY), 30))
+    }
 
 
 def test_what_is_right_has_no_difference() -> None:

@@ -2,10 +2,12 @@
 
 import pytest
 
+from scorer.core.calendar import Calendar
 from scorer.core.model import Kind, Model, Scoring, Weight
 from scorer.verifying.reach import Reach, read_since_ms
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+DAYS = Calendar(86_400)
 WEEK = Model("week", (Kind.USER,), 7, {"a": Weight(1.0)})
 MONTH = Model("month", (Kind.USER,), 30, {"a": Weight(1.0)})
 
@@ -35,7 +37,7 @@ def test_nothing_is_missing_if_the_log_still_begins_before_the_counting_did(
 ) -> None:
     reach = Reach(log_start, counted_from, 0)
     assert (reach.complete, reach.begin) == (complete, begin)
-    assert (reach.verifiable_from_ms(WEEK, DAY_MS) is None) is complete
+    assert (reach.verifiable_from_ms(WEEK, DAYS) is None) is complete
 
 
 @pytest.mark.parametrize(("oldest_hour", "first_day"), [(0, 101), (22, 101), (23, 101), (24, 102)])
@@ -44,5 +46,5 @@ def test_a_model_is_verifiable_when_its_window_begins_behind_all_that_deleted_re
 ) -> None:
     """A deleted record, not younger than the first one left, may hold an event an hour ahead of it."""
     reach = Reach(5, 0, 100 * DAY_MS + oldest_hour * HOUR_MS)
-    assert reach.verifiable_from_ms(WEEK, DAY_MS) == (first_day + 6) * DAY_MS
-    assert reach.verifiable_from_ms(MONTH, DAY_MS) == (first_day + 29) * DAY_MS
+    assert reach.verifiable_from_ms(WEEK, DAYS) == (first_day + 6) * DAY_MS
+    assert reach.verifiable_from_ms(MONTH, DAYS) == (first_day + 29) * DAY_MS
