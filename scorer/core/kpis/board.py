@@ -7,13 +7,15 @@ Rule 2: the product's total and those of the segments are sums of accounts' shar
 Rule 3: a new day begins with empty totals. Until everyone is counted anew, those of the day before stand.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import lru_cache
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scorer.core.cells import MAX_TYPES
 from scorer.core.events import Int64s, TraitChanges
@@ -29,8 +31,13 @@ if TYPE_CHECKING:
 STEP_MEMBERS = 4_096
 """Members that are counted in one step, which takes well under 50 ms. An account with more is large."""
 
-GROUP_MEMBERS = 65_536
-"""Members that are put in order by their accounts at once."""
+STEP_CELLS = 262_144
+"""About how many cells they may have."""
+
+STEP_TYPES = 1_000_000
+"""Members by event types of the file."""
+
+_SHARES_AT_ONCE = 1_000
 
 LICENSES = frozenset({"licenses", "active_licenses"})
 
@@ -39,6 +46,13 @@ WHOLE = -1
 
 Unit = tuple[int, int]
 """Who is counted at once: an account's row (`NO_ACCOUNT`: users without one), and a block of rows (`WHOLE`: all)."""
+
+NOBODY = Members(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+Step = tuple[list[Unit], Members, list[int]]
+"""Units with their members, and when each was noted."""
+
+_PAUSE: Step = ([], NOBODY, [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,15 @@ class Counted:
     segments: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=4096)
+def segment_id(trait: str, value: str) -> str:
+    """
+    >>> segment_id("plan", "pro=1/a")
+    'plan=pro%3D1%2Fa'
+    """
+    return f"{quote(trait, safe='')}={quote(value, safe='')}"
+
+
 class _Block(NamedTuple):
     """What a block of a large account's members adds, as of a day."""
 
@@ -58,28 +81,57 @@ class _Block(NamedTuple):
 
 
 class Totals:
-    """Sums of shares as of one day: of the product, and of each segment (`trait=value`, percent-encoded)."""
+    """Sums of shares as of one day: of the product, and of each segment (`trait=value`, percent-encoded).
+
+    Shares wait until there are many, for it is the number of sums that costs. Until `settle`, some may be missing.
+    """
 
     def __init__(self, spans: Spans, types: int) -> None:
         self.spans = spans
         self._types = types
+        self._taken: list[Counted] = []
+        self._added: list[Counted] = []
         self.product = Total.empty(spans.days, types)
         self.segments: dict[str, Total] = {}
 
-    def add(self, counted: Counted) -> None:
-        self.product.add(counted.share)
-        for name in counted.segments:
+    @property
+    def waiting(self) -> int:
+        """How many shares wait."""
+        return len(self._taken) + len(self._added)
+
+    def replace(self, before: Iterable[Counted], after: Iterable[Counted]) -> None:
+        """Take some shares away, and add others."""
+        self._taken.extend(before)
+        self._added.extend(after)
+        if self.waiting > _SHARES_AT_ONCE:
+            self.settle()
+
+    def settle(self) -> None:
+        """Bring in what waits."""
+        taken, added = self._taken, self._added
+        self._taken, self._added = [], []
+        self.product.take_away(self._sum(taken))
+        self.product.add(self._sum(added))
+        for name, of in _by_segment(added).items():
             if name not in self.segments:
                 self.segments[name] = Total.empty(self.spans.days, self._types)
-            self.segments[name].add(counted.share)
-
-    def take_away(self, counted: Counted) -> None:
-        self.product.take_away(counted.share)
-        for name in counted.segments:
+            self.segments[name].add(self._sum(of))
+        for name, of in _by_segment(taken).items():
             total = self.segments[name]
-            total.take_away(counted.share)
+            total.take_away(self._sum(of))
             if not total.shares:
                 del self.segments[name]
+
+    def _sum(self, counted: Sequence[Counted]) -> Total:
+        return Total.of([each.share for each in counted], self.spans.days, self._types)
+
+
+def _by_segment(counted: Sequence[Counted]) -> dict[str, list[Counted]]:
+    found: dict[str, list[Counted]] = {}
+    for each in counted:
+        for name in each.segments:
+            found.setdefault(name, []).append(each)
+    return found
 
 
 class Board:
@@ -121,12 +173,14 @@ class Board:
         roster = self._fold.roster
         rows = rows[roster.live[rows]]
         users = roster.kind[rows] == Kind.USER
-        accounts = np.unique(np.where(users, roster.parent[rows], rows)).tolist()
-        alone = [NO_ACCOUNT, *(each for each in accounts if each in self._large)]
-        self._note((each, WHOLE) for each in accounts if each >= 0)
-        users_alone = rows[users & np.isin(roster.parent[rows], alone)]
-        parents = roster.parent[users_alone].tolist()
-        self._note(set(zip(parents, (users_alone // STEP_MEMBERS).tolist(), strict=True)))
+        parents = roster.parent[rows]
+        accounts = np.zeros(len(roster) + 1, np.bool_)  # the last is of who has none
+        accounts[np.where(users, parents, rows)] = True
+        self._note(zip(np.flatnonzero(accounts[:-1]).tolist(), repeat(WHOLE)))
+        for account in (NO_ACCOUNT, *self._large):
+            if accounts[account]:
+                blocks = np.bincount(rows[users & (parents == account)] // STEP_MEMBERS)
+                self._note((account, block) for block in np.flatnonzero(blocks).tolist())
 
     def note_traits(self, changed: Iterable[tuple[int, TraitChanges]]) -> None:
         """Traits of some accounts' rows have changed."""
@@ -141,7 +195,7 @@ class Board:
             self.untold.pop(row, None)
             counted = self._counted.pop((row, WHOLE), None)
             if counted is not None and self._coming is not None and counted.day == self._coming.spans.today:
-                self._coming.take_away(counted)
+                self._coming.replace([counted], ())
             for block in self._large.pop(row, ()):
                 self._due.pop((row, block), None)
 
@@ -166,6 +220,7 @@ class Board:
         if self._coming is None or today > self._coming.spans.today:
             self._coming = Totals(Spans(self._rules, today), len(self.figures.types))
             self._note_rows(self._fold.roster.live_rows())
+            yield
         totals = self._coming
         census = Census(totals.spans, self._place, len(self.figures.types), self._buckets_per_day)
         for units, members, noted in self._steps():
@@ -174,69 +229,71 @@ class Board:
             self.untold.update(dict.fromkeys(self._count_some(census, units, members, kept, totals)))
             yield
         if not self._due:
+            if totals.waiting:
+                totals.settle()
+                yield
             self.totals = totals
 
-    def _steps(self) -> Iterator[tuple[list[Unit], Members, list[int]]]:
-        """Who is due, as units with their members, and when each was noted."""
-        self._find_large()
-        roster = self._fold.roster
-        for unit, noted in list(self._due.items()):
-            account, block = unit
-            if block != WHOLE:
-                rows = np.arange(block * STEP_MEMBERS, min((block + 1) * STEP_MEMBERS, len(roster)))
-                rows = rows[roster.live[rows] & (roster.kind[rows] == Kind.USER) & (roster.parent[rows] == account)]
-                yield [unit], self._members(rows, np.zeros(len(rows), np.int64)), [noted]
-            elif account in self._large:
-                yield [unit], self._members(np.zeros(0, np.int64), np.zeros(0, np.int64)), [noted]
-        for group in self._groups():
-            yield from self._steps_of(group)
-
-    def _steps_of(self, group: Int64s) -> Iterator[tuple[list[Unit], Members, list[int]]]:
-        """Some small accounts, ascending, a few at a time."""
-        noted = [self._due.get((row, WHOLE), 0) for row in group.tolist()]
-        rows = self._users()
-        within = np.zeros(len(self._fold.roster) + 1, np.bool_)  # the last is of who has no account
-        within[group] = True
-        rows = rows[within[self._fold.roster.parent[rows]]]
-        account = np.searchsorted(group, self._fold.roster.parent[rows])
-        order = np.argsort(account, kind="stable")
-        rows, account = rows[order], account[order]
-        edges = np.searchsorted(account, np.arange(len(group) + 1))
-        first = 0
-        while first < len(group):
-            stop = max(first + 1, int(np.searchsorted(edges, edges[first] + STEP_MEMBERS, side="right")) - 1)
-            own = slice(edges[first], edges[stop])
-            ascending = np.argsort(rows[own])
-            members = self._members(rows[own][ascending], account[own][ascending] - first)
-            yield [(row, WHOLE) for row in group[first:stop].tolist()], members, noted[first:stop]
-            first = stop
-
-    def _groups(self) -> Iterator[Int64s]:
-        """The small accounts that are due, ascending, in groups of about `GROUP_MEMBERS` members."""
-        due = np.array(sorted(account for account, block in self._due if block == WHOLE), np.int64)
-        due = due[~np.isin(due, list(self._large))]
-        if not len(due):
-            return
-        through = np.cumsum(self._sizes()[due] + 1) // GROUP_MEMBERS
-        yield from np.split(due, np.flatnonzero(np.diff(through)) + 1)
-
-    def _find_large(self) -> None:
-        """Accounts that have grown large are counted by blocks from here on."""
+    def _steps(self) -> Iterator[Step]:
+        """Who is due, some in each step."""
         if not self._due:
             return
-        roster = self._fold.roster
-        for account in np.flatnonzero(self._sizes() > STEP_MEMBERS).tolist():
+        users = self._users()
+        parents = self._fold.roster.parent[users]
+        self._find_large(users, parents)
+        yield _PAUSE
+        for unit, noted in [(unit, noted) for unit, noted in self._due.items() if not self._is_small(unit)]:
+            account, block = unit
+            if block != WHOLE:
+                rows = users[slice(*np.searchsorted(users, (block * STEP_MEMBERS, (block + 1) * STEP_MEMBERS)))]
+                rows = rows[self._fold.roster.parent[rows] == account]
+                yield [unit], self._members(rows, np.zeros(len(rows), np.int64)), [noted]
+            else:
+                yield [unit], NOBODY, [noted]
+        yield from self._steps_of_small(users, parents)
+
+    def _steps_of_small(self, users: Int64s, parents: NDArray[np.int32]) -> Iterator[Step]:
+        """The small accounts that are due, ascending, a few at a time."""
+        due = sorted(unit[0] for unit in self._due if self._is_small(unit))
+        if not due:
+            return
+        yield _PAUSE
+        noted = [self._due[row, WHOLE] for row in due]
+        place = np.full(len(self._fold.roster) + 1, -1, np.int32)  # the last is of who has no account
+        place[due] = np.arange(len(due))
+        account = place[parents].astype(np.int64)
+        within = account >= 0
+        rows, account = users[within], account[within]
+        yield _PAUSE
+        order = np.argsort(account)
+        rows, account = rows[order], account[order]
+        yield _PAUSE
+        edges = np.searchsorted(account, np.arange(len(due) + 1))
+        members, first = self._members_a_step(), 0
+        while first < len(due):
+            stop = max(first + 1, int(np.searchsorted(edges, edges[first] + members, side="right")) - 1)
+            stop = min(stop, first + members)
+            own = slice(edges[first], edges[stop])
+            units = [(row, WHOLE) for row in due[first:stop]]
+            yield units, self._members(rows[own], account[own] - first), noted[first:stop]
+            first = stop
+
+    def _is_small(self, unit: Unit) -> bool:
+        return unit[1] == WHOLE and unit[0] not in self._large
+
+    def _members_a_step(self) -> int:
+        cells = len(self._fold.counts) / max(1, len(self._fold.roster))
+        return max(32, min(STEP_MEMBERS, STEP_TYPES // len(self.figures.types), int(STEP_CELLS / max(1.0, cells))))
+
+    def _find_large(self, users: Int64s, parents: NDArray[np.int32]) -> None:
+        """Accounts that have grown large are counted by blocks from here on."""
+        sizes = np.bincount(parents[parents >= 0], minlength=1)
+        for account in np.flatnonzero(sizes > STEP_MEMBERS).tolist():
             if account not in self._large:
-                rows = self._users()
-                rows = rows[roster.parent[rows] == account]
+                rows = users[parents == account]
                 nothing = _Block(-1, Share.nothing(self._rules.days))
                 self._large[account] = dict.fromkeys(np.unique(rows // STEP_MEMBERS).tolist(), nothing)
                 self._note_rows(rows)
-
-    def _sizes(self) -> Int64s:
-        """By row: how many members an account has."""
-        parents = self._fold.roster.parent[self._users()]
-        return np.bincount(parents[parents >= 0], minlength=len(self._fold.roster))
 
     def _users(self) -> Int64s:
         roster = self._fold.roster
@@ -247,25 +304,26 @@ class Board:
 
     def _count_some(
         self, census: Census, units: list[Unit], members: Members, kept: list[bool], totals: Totals
-    ) -> Iterator[int]:
+    ) -> list[int]:
         """Rows of accounts whose share is another than it was, or of another day.
 
         Units that aren't `kept` had events since their members were looked up: they stay due.
         """
-        cells = self._fold.counts.of_rows(members.row).cells()
-        for unit, share, keep in zip(units, census.shares(members, len(units), cells), kept, strict=True):
+        today = totals.spans.today
+        sheet = self._fold.counts.of_rows(np.sort(members.row))
+        counted: dict[Unit, Counted] = {}
+        for unit, share, keep in zip(units, census.shares(members, len(units), sheet), kept, strict=True):
             if not keep:
                 continue
             del self._due[unit]
             account, _ = unit
             of_account = share if account not in self._large else self._of_large(unit, share, totals)
             if account == NO_ACCOUNT:
-                self._replace(unit, Counted(totals.spans.today, share), totals)
+                counted[unit] = Counted(today, share)
             elif of_account is not None:
                 Licenses.of(self._fold.traits.of(account)).complete(of_account, totals.spans)
-                counted = Counted(totals.spans.today, of_account, self._segments_of(account))
-                if self._replace((account, WHOLE), counted, totals):
-                    yield account
+                counted[account, WHOLE] = Counted(today, of_account, self._segments_of(account))
+        return self._replace(counted, totals)
 
     def _of_large(self, unit: Unit, share: Share, totals: Totals) -> Share | None:
         """The share of a large account, one block of which was counted; None while others are of another day."""
@@ -275,24 +333,20 @@ class Board:
             blocks[block] = _Block(totals.spans.today, share)
         if any(each.day != totals.spans.today for each in blocks.values()):
             return None
-        return Total.of((each.share for each in blocks.values()), totals.spans.days, len(self.figures.types)).share()
+        return Total.of([each.share for each in blocks.values()], totals.spans.days, len(self.figures.types)).share()
 
-    def _replace(self, unit: Unit, counted: Counted, totals: Totals) -> bool:
-        """Take a share up in the totals; whether it is another than it was."""
-        before = self._counted.get(unit)
-        if before is not None and before.day == counted.day:
-            if before == counted:
-                return False
-            totals.take_away(before)
-        totals.add(counted)
-        self._counted[unit] = counted
-        return True
+    def _replace(self, counted: dict[Unit, Counted], totals: Totals) -> list[int]:
+        """Take shares up in the totals; the rows of accounts whose share is another than it was."""
+        before = {unit: known for unit in counted if (known := self._counted.get(unit)) is not None}
+        news = {unit: each for unit, each in counted.items() if before.get(unit) != each}
+        taken = [was for unit, was in before.items() if unit in news and was.day == totals.spans.today]
+        totals.replace(taken, news.values())
+        self._counted.update(news)
+        return [account for account, _ in news if account != NO_ACCOUNT]
 
     def _segments_of(self, account: int) -> tuple[str, ...]:
         traits = self._fold.traits.of(account)
-        return tuple(
-            f"{quote(name, safe='')}={quote(traits[name], safe='')}" for name in self._segments if name in traits
-        )
+        return tuple(segment_id(name, traits[name]) for name in self._segments if name in traits)
 
     # ---- reading
 

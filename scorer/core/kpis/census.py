@@ -1,88 +1,115 @@
 """Shares of many accounts at once, from the counts of their members."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scorer.core.cells import Cells
+from scorer.core.cells import MAX_TYPES, TYPE_BITS
 from scorer.core.events import Int64s
 from scorer.core.kpis.share import SUMS, USES, Share, Sum, Use
 from scorer.core.kpis.spans import Spans
+from scorer.core.runs import Run
+from scorer.core.sheets import Sheet
+
+_WINDOW, _BEFORE, _TODAY, _NEITHER = range(4)
+_LOW_BITS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Some members, ascending by `row`: the place of each one's account, and the day that each was first seen."""
+    """Some members, in the order of their accounts: the place of each one's account, and the day that each was first
+    seen."""
 
     row: Int64s
     account: Int64s
     first_day: Int64s
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What cells add up to: `active` by member and day; `used` by member, type and whether in the window or the one
+    before; `value` by account, type and span, in two halves, for float64 adds up whole numbers to 2**53 only."""
+
+    active: NDArray[np.bool_]
+    used: NDArray[np.bool_]
+    value: Int64s
+
+
 @dataclass(frozen=True, slots=True)
 class Census:
     """What the file says that a census has to know. `place`: by code of the fold, the type's place among the file's, -1
-    where the file doesn't name it; buckets per day."""
+    where the file doesn't name it."""
 
     spans: Spans
     place: NDArray[np.int32]
     types: int
     buckets_per_day: int
 
-    def shares(self, members: Members, accounts: int, cells: Cells) -> Iterator[Share]:
-        """What the members of each of so many accounts add, licences left out. `cells` are all those of the members."""
+    def shares(self, members: Members, accounts: int, sheet: Sheet) -> list[Share]:
+        """What the members of each of so many accounts add, licences left out. `sheet` has all cells of the members."""
+        tally = _Tally(
+            np.zeros((len(members.row), self.spans.days), np.bool_),
+            np.zeros((len(members.row), self.types * 2), np.bool_),
+            np.zeros(accounts * self.types * 4, np.int64),
+        )
+        order = np.argsort(members.row)
+        ascending = members.row[order]
+        for run in sheet.runs():
+            if len(run):
+                self._tally(run, order[np.searchsorted(ascending, run.rows)], members.account, tally)
+        daily = _by_account(tally.active, members.account, accounts)
+        sums = self._sums(tally.active, members, accounts)
+        users = _by_account(tally.used, members.account, accounts).reshape(accounts, self.types, 2)
+        uses = np.empty((accounts, self.types, USES), np.int64)
+        uses[:, :, [Use.USERS, Use.USERS_BEFORE]] = users
+        uses[:, :, [Use.VALUE, Use.VALUE_BEFORE, Use.VALUE_TODAY]] = tally.value.reshape(-1, self.types, 4)[:, :, :3]
+        used = (uses != 0).any(axis=2)
+        edges = np.concatenate([[0], np.cumsum(used.sum(axis=1))]).tolist()
+        types, kept = np.nonzero(used)[1].astype(np.int32), uses[used]
+        return [
+            Share(daily[at].copy(), sums[at].copy(), types[first:stop].copy(), kept[first:stop].copy())
+            for at, (first, stop) in enumerate(pairwise(edges))
+        ]
+
+    def _tally(self, run: Run, owner: Int64s, account: Int64s, tally: _Tally) -> None:
+        """Add up a run, the rows of which are these members."""
         spans = self.spans
-        day = cells.buckets // self.buckets_per_day - spans.first
-        place = self.place[cells.types]
-        counted = np.flatnonzero((day >= 0) & (day < spans.days) & (place >= 0))
-        day, value = day[counted], cells.values[counted]
-        member = np.searchsorted(members.row, cells.rows[counted])
-        active = np.zeros((len(members.row), spans.days), np.bool_)
-        active[member, day] = True
-        daily = _by_account(active, members.account, accounts)
-        sums = self._sums(active, members, accounts)
-        keys, uses = self._uses(member, members.account[member], day, place[counted].astype(np.int64), value)
-        edges = np.searchsorted(keys, np.arange(accounts + 1) * self.types)
-        types = (keys % max(self.types, 1)).astype(np.int32)
-        for at in range(accounts):
-            own = slice(edges[at], edges[at + 1])
-            yield Share(daily[at].copy(), sums[at].copy(), types[own].copy(), uses[own].copy())
+        places = run.places.astype(np.int64)
+        place = self.place[places & (MAX_TYPES - 1)]
+        places >>= TYPE_BITS
+        places += run.low >> TYPE_BITS
+        first_bucket = max(run.first, spans.first * self.buckets_per_day)
+        counted = (place >= 0) & (places >= first_bucket) & (places < (spans.today + 1) * self.buckets_per_day)
+        member = np.repeat(owner, np.diff(run.starts))
+        value = run.counts
+        if not counted.all():
+            places, place, member, value = places[counted], place[counted], member[counted], value[counted]
+        day = places // self.buckets_per_day - spans.first
+        tally.active[member, day] = True
+        which = np.full(spans.days, _NEITHER)
+        which[spans.of_window], which[spans.of_window_before], which[-1] = _WINDOW, _BEFORE, _TODAY
+        span = which[day]
+        in_windows = np.flatnonzero(span < _TODAY)
+        tally.used[member[in_windows], place[in_windows] * 2 + span[in_windows]] = True
+        tally.value += _summed((account[member] * self.types + place) * 4 + span, value, run.unit, len(tally.value))
 
     def _sums(self, active: NDArray[np.bool_], members: Members, accounts: int) -> Int64s:
+        """By account; licences are still missing."""
         spans = self.spans
         now, before = _any(active, spans.of_window), _any(active, spans.of_window_before)
         fresh = members.first_day >= spans.window_begins
         of_member = np.zeros((len(members.row), SUMS), np.bool_)
         of_member[:, Sum.MAU], of_member[:, Sum.MAU_BEFORE] = now, before
         of_member[:, Sum.WAU], of_member[:, Sum.WAU_BEFORE] = _any(active, spans.week), _any(active, spans.week_before)
-        of_member[:, Sum.NEW] = now & fresh
+        of_member[:, Sum.NEW] = now & fresh & ~before
         of_member[:, Sum.RETURNING] = now & before
         of_member[:, Sum.RECOVERED] = now & ~before & ~fresh
         of_member[:, Sum.DROPPED] = before & ~now
         return _by_account(of_member, members.account, accounts)
-
-    def _uses(
-        self, member: Int64s, account: Int64s, day: Int64s, place: Int64s, value: Int64s
-    ) -> tuple[Int64s, Int64s]:
-        """(account * types + place, ascending, and the uses of each)."""
-        spans = self.spans
-        window = np.zeros(spans.days, np.int64) - 1
-        window[spans.of_window], window[spans.of_window_before], window[-1] = 0, 1, 2
-        which = window[day]
-        told = np.flatnonzero(which >= 0)
-        member, account, place, value, which = (each[told] for each in (member, account, place, value, which))
-        keys, of = np.unique(account * self.types + place, return_inverse=True)
-        uses = np.zeros((len(keys), USES), np.int64)
-        np.add.at(uses, (of, np.array([Use.VALUE, Use.VALUE_BEFORE, Use.VALUE_TODAY])[which]), value)
-        # a member who used a type on several days, or in several buckets of one, used it once
-        of_window = np.flatnonzero(which < 2)
-        whom = (member[of_window] * self.types + place[of_window]) * 2 + which[of_window]
-        once = of_window[np.unique(whom, return_index=True)[1]]
-        np.add.at(uses, (of[once], np.array([Use.USERS, Use.USERS_BEFORE])[which[once]]), 1)
-        return keys, uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +131,17 @@ class Licenses:
 
     def complete(self, share: Share, spans: Spans) -> None:
         """Add to an account's share what follows from its licences."""
-        sums, dau, dau_before = share.sums, share.daily[-2], share.daily[-2 - spans.window]
+        sums = share.sums
         sums[Sum.ACTIVE_LICENSES] = self.active
         if self.licenses:
             sums[Sum.LICENSES] = self.licenses
             sums[Sum.LICENSED], sums[Sum.LICENSED_BEFORE] = sums[Sum.MAU], sums[Sum.MAU_BEFORE]
         if seats := self.active or self.licenses:
             sums[Sum.SEATS] = seats
-            sums[Sum.SEATED], sums[Sum.SEATED_BEFORE] = dau, dau_before
+            sums[Sum.SEATED], sums[Sum.SEATED_BEFORE] = share.daily[-2], share.daily[-2 - spans.window]
 
 
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _MOST_LICENSES = 1e12
 
 
@@ -130,12 +157,19 @@ def _any(active: NDArray[np.bool_], days: slice) -> NDArray[np.bool_]:
     return found
 
 
+def _summed(keys: Int64s, counts: NDArray[np.unsignedinteger], unit: int, length: int) -> Int64s:
+    """Exact sums by key, 0..length-1, of counts in a unit: whole units go in halves through float64."""
+    if counts.dtype.itemsize < 8:  # up to 2**32, some 2**20 of them at once
+        return np.bincount(keys, counts, length).astype(np.int64) * unit
+    low = np.bincount(keys, counts & ((1 << _LOW_BITS) - 1), length).astype(np.int64)
+    high = np.bincount(keys, counts >> _LOW_BITS, length).astype(np.int64)
+    return (low + (high << _LOW_BITS)) * unit
+
+
 def _by_account(told: NDArray[np.bool_], account: Int64s, accounts: int) -> Int64s:
-    """The sums of rows of `told` by account."""
+    """The sums of rows of `told` by account; they are in the order of their accounts."""
     sums = np.zeros((accounts, told.shape[1]), np.int64)
     if len(account):
-        order = np.argsort(account, kind="stable")
-        ordered = account[order]
-        first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-        sums[ordered[first]] = np.add.reduceat(told[order].astype(np.int64), first, axis=0)
+        first = np.flatnonzero(np.concatenate([[True], account[1:] != account[:-1]]))
+        sums[account[first]] = np.add.reduceat(told, first, axis=0, dtype=np.int64)
     return sums

@@ -4,7 +4,7 @@ An account's share is of its members; a segment's is the sum of its accounts', t
 of two accounts are two members, so nobody is counted twice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -96,23 +96,31 @@ class Total:
         return cls(np.zeros(days, np.int64), np.zeros(SUMS, np.int64), np.zeros((types, USES), np.int64))
 
     @classmethod
-    def of(cls, shares: Iterable[Share], days: int, types: int) -> "Total":
-        total = cls.empty(days, types)
-        for share in shares:
-            total.add(share)
-        return total
+    def of(cls, shares: Sequence[Share], days: int, types: int) -> "Total":
+        if not shares:
+            return cls.empty(days, types)
+        uses = np.zeros((types, USES), np.int64)
+        used = np.concatenate([share.types for share in shares])
+        if len(used):
+            order = np.argsort(used, kind="stable")
+            ordered = used[order]
+            first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+            of_all = np.concatenate([share.uses for share in shares])
+            uses[ordered[first]] = np.add.reduceat(of_all[order], first, axis=0)
+        daily = np.stack([share.daily for share in shares]).sum(axis=0)
+        return cls(daily, np.stack([share.sums for share in shares]).sum(axis=0), uses, len(shares))
 
-    def add(self, share: Share) -> None:
-        self.daily += share.daily
-        self.sums += share.sums
-        self.uses[share.types] += share.uses
-        self.shares += 1
+    def add(self, other: "Total") -> None:
+        self.daily += other.daily
+        self.sums += other.sums
+        self.uses += other.uses
+        self.shares += other.shares
 
-    def take_away(self, share: Share) -> None:
-        self.daily -= share.daily
-        self.sums -= share.sums
-        self.uses[share.types] -= share.uses
-        self.shares -= 1
+    def take_away(self, other: "Total") -> None:
+        self.daily -= other.daily
+        self.sums -= other.sums
+        self.uses -= other.uses
+        self.shares -= other.shares
 
     def share(self) -> Share:
         """It as a share."""

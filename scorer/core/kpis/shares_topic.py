@@ -5,7 +5,7 @@ Rule 2: the record of the product lists the partition's segments: one that it do
 Rule 3: only totals of the same file and day are added up. While partitions are apart there are none.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,10 +114,12 @@ class Shares:
         known = self._newest.get(Place(group, partition))
         return known[1] if known is not None and known[1]["h"] == self._rules else None
 
-    def _total(self, packed: list[dict[str, Any]], spans: Spans) -> Total:
-        total = Total.empty(spans.days, len(self._scoring.events))
-        for each in packed:
-            types = np.frombuffer(each["ty"], "<i4")
-            uses = np.frombuffer(each["u"], "<i8").reshape(len(types), USES)
-            total.add(Share(np.frombuffer(each["d"], "<i8"), np.frombuffer(each["m"], "<i8"), types, uses))
-        return total
+    def _total(self, packed: Sequence[dict[str, Any]], spans: Spans) -> Total:
+        return Total.of([_share(each) for each in packed], spans.days, len(self._scoring.events))
+
+
+def _share(packed: Mapping[str, Any]) -> Share:
+    """What `Total.packed` made."""
+    types = np.frombuffer(packed["ty"], "<i4")
+    uses = np.frombuffer(packed["u"], "<i8").reshape(len(types), USES)
+    return Share(np.frombuffer(packed["d"], "<i8"), np.frombuffer(packed["m"], "<i8"), types, uses)
