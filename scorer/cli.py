@@ -18,7 +18,7 @@ from scorer.durations import parse_duration
 from scorer.files_cli import app as files
 from scorer.logs import set_up_command_logs, set_up_logs
 from scorer.scores_cli import app as scores
-from scorer.setting_flags import EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, flags, load_scoring
+from scorer.setting_flags import DECODING_SETTINGS, EVERY_SETTING, KAFKA_SETTINGS, REDIS_SETTINGS, flags, load_scoring
 from scorer.settings import Settings
 
 app = typer.Typer(
@@ -32,7 +32,8 @@ app = typer.Typer(
 )
 
 _VERIFY_SETTINGS = (
-    "broker_patience", "namespace", "input_topic", "scoring", "clock", "dedupe_ids", "log_format", "log_level"
+    "broker_patience", "namespace", "input_topic", *DECODING_SETTINGS, "scoring", "clock", "dedupe_ids", "log_format",
+    "log_level",
 )  # fmt: skip
 
 app.add_typer(files)

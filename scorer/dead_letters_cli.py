@@ -8,7 +8,7 @@ import typer
 from scorer.commands import AsJson
 from scorer.core.events import Reason
 from scorer.logs import set_up_command_logs
-from scorer.setting_flags import KAFKA_SETTINGS, flags
+from scorer.setting_flags import DECODING_SETTINGS, KAFKA_SETTINGS, flags
 from scorer.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def show(
 
 
 @app.command()
-@flags(_SETTINGS)
+@flags((*_SETTINGS, *DECODING_SETTINGS))
 def replay(
     settings: Settings,
     reason: Reasons = None,

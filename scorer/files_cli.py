@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from scorer.commands import BAD_USAGE, EVENTS, UPKEEP, AsJson, Failed, answer, end_bad_usage, print_json
+from scorer.core.decode import FIELDS
 from scorer.logs import set_up_command_logs
-from scorer.replaying.formats import FIELDS, FileFormat, format_of
+from scorer.replaying.formats import FileFormat, format_of
 from scorer.scoring_file import json_schema
-from scorer.setting_flags import KAFKA_SETTINGS, flags
+from scorer.setting_flags import DECODING_SETTINGS, KAFKA_SETTINGS, flags
 from scorer.settings import Settings, SettingsError, load
 from scorer.suggestion import suggest
 
@@ -50,7 +51,7 @@ def check(
 
 
 @app.command(rich_help_panel=EVENTS)
-@flags((*KAFKA_SETTINGS, "broker_patience", "input_topic", "log_format", "log_level"))
+@flags((*KAFKA_SETTINGS, "broker_patience", "input_topic", *DECODING_SETTINGS, "log_format", "log_level"))
 def replay(
     settings: Settings,
     file: Annotated[str, typer.Argument(help="A file of events, JSON lines or CSV; - for standard input.")],

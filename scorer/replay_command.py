@@ -21,7 +21,7 @@ from scorer.replaying.formats import BadLine, BadTable, FileFormat, Format, Json
 from scorer.replaying.lines import LineReader, first_line
 from scorer.replaying.progress import Changed, Progress, ProgressFile, Target, Unusable
 from scorer.replaying.table import CsvRows
-from scorer.service import connection_of
+from scorer.service import connection_of, decoder_of
 from scorer.settings import Settings
 from scorer.stream.broker_errors import BrokerError
 from scorer.stream.input_writer import open_input
@@ -120,7 +120,8 @@ class _Run:
                     bar.console.print(f"scorer: {line}", markup=False, highlight=False, soft_wrap=True)
                 self._keep()
 
-            await replay(LineReader(self._descriptor, self._began_at), form, writer, replayed, on_step)
+            reader = LineReader(self._descriptor, self._began_at)
+            await replay(reader, form, decoder_of(settings), writer, replayed, on_step)
 
     def _form(self) -> Format:
         start = self._began_at

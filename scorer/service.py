@@ -17,6 +17,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from scorer.core.benchmark import EVERYONE, Benchmark
+from scorer.core.decode import FIELDS, Decoder, InputFormat, InputRules
 from scorer.core.journal.owner import Identity
 from scorer.core.journal.records import OtherCounting
 from scorer.core.model import Model, Scoring, Shape
@@ -38,6 +39,9 @@ from scorer.stream.topics import TopicNames, ensure_topics
 from scorer.stream.workplace import Workplace
 
 _log = structlog.get_logger(__name__)
+
+KPI_ROUNDS = 3
+"""KPIs look at complete days: they needn't be brought up to date as often as benchmarks."""
 
 STALLED_SECONDS = 60.0
 """Without a commit for so long beyond the brokers' patience, a worker with more to read gives up."""
@@ -139,10 +143,11 @@ class Worker:
             scoring=self._scoring,
             identity=identity,
             input_topic=settings.input_topic,
+            decoder=decoder_of(settings),
             partitions=facts.partitions,
             dedupe_ids=settings.dedupe_ids,
             publish_interval=settings.publish_interval,
-            kpi_interval=settings.benchmark_interval,
+            kpi_interval=KPI_ROUNDS * settings.benchmark_interval,
             start=settings.start,
             clock=clock,
             log=log,
@@ -290,6 +295,13 @@ def connection_of(settings: Settings) -> Connection:
         cert_file=cert_file,
         key_file=key_file,
     )
+
+
+def decoder_of(settings: Settings) -> Decoder:
+    """What reads the input as the settings say: for the worker, and for whoever judges records as it does."""
+    paths = {name: path for name in FIELDS if (path := getattr(settings, f"field_{name}")) is not None}
+    format_ = InputFormat(settings.input_format)
+    return Decoder(InputRules(format_, paths, settings.posthog_group, settings.snowplow_entity))
 
 
 def clock_of(settings: Settings) -> Clock:

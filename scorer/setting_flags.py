@@ -18,6 +18,12 @@ from scorer.settings import Settings, SettingsError, load
 EVERY_SETTING = tuple(Settings.model_fields)
 KAFKA_SETTINGS = tuple(field for field in EVERY_SETTING if field == "brokers" or field.startswith("kafka_"))
 REDIS_SETTINGS = ("redis_url", "redis_url_file")
+DECODING_SETTINGS = (
+    "input_format",
+    *(field for field in EVERY_SETTING if field.startswith("field_")),
+    "posthog_group",
+    "snowplow_entity",
+)
 _PANEL = "Settings (also SCORER_... in the environment or in .env)"
 
 

@@ -31,6 +31,8 @@ _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+)(?::(?P<por
 CLOCK_FROM, CLOCK_UNTIL = datetime(1970, 1, 1, tzinfo=UTC), datetime(2097, 1, 1, tzinfo=UTC)
 """Where a fixed clock may stand: the numbers of buckets are no larger (`scorer.core.cells`)."""
 
+_PATH_CHARACTERS = 200
+
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -134,6 +136,28 @@ def read_name(text: str) -> str:
     """A name that may be a Kafka topic or a static group member."""
     if not _NAME.fullmatch(text) or len(text) > 249 or text in (".", ".."):
         raise ValueError("must be 1 to 249 letters, digits, '.', '_' or '-'")
+    return text
+
+
+def read_field_path(value: object) -> tuple[str, ...]:
+    """Names of objects within objects.
+
+    >>> read_field_path("properties.actor.id")
+    ('properties', 'actor', 'id')
+    """
+    path = tuple(value.split(".")) if isinstance(value, str) else value
+    fits = isinstance(path, tuple) and len(".".join(path)) <= _PATH_CHARACTERS
+    if not isinstance(path, tuple) or not fits or not all(name and name.isprintable() for name in path):
+        raise ValueError(
+            f"must be names joined by dots, such as properties.actor.id, {_PATH_CHARACTERS} characters at most"
+        )
+    return path
+
+
+def read_short_name(text: str) -> str:
+    """The name of something in somebody else's schema."""
+    if not _NAME.fullmatch(text) or len(text) > 100:
+        raise ValueError("must be 1 to 100 letters, digits, '.', '_' or '-'")
     return text
 
 

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -85,6 +85,14 @@ SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
+FieldPath = Annotated[tuple[str, ...], BeforeValidator(values.read_field_path)] | None
+ShortName = Annotated[str, AfterValidator(values.read_short_name)]
+
+
+def _field(name: str) -> Any:
+    return Field(None, description=f"Where an event's {name} stands; unset: where its format has it.")
+
+
 class Settings(BaseSettings):
     """Every setting of INTERFACES 2, named `SCORER_` and the field's name in capitals."""
 
@@ -139,9 +147,19 @@ class Settings(BaseSettings):
     )
     input_topic: Name = Field("product-events", description="The topic that events are read from.")
     input_format: Annotated[
-        Literal["auto", "native"],
-        _one_of("auto", "native", later=("segment", "cloudevents", "posthog", "snowplow")),
-    ] = Field("auto", description="The format of the input: native, or auto (told by the record).")
+        Literal["auto", "native", "segment", "cloudevents", "posthog", "snowplow"],
+        _one_of("auto", "native", "segment", "cloudevents", "posthog", "snowplow"),
+    ] = Field("auto", description="The format of the input: one for all records, or auto (each record tells its own).")
+    field_event: FieldPath = _field("event")
+    field_user_id: FieldPath = _field("user_id")
+    field_account_id: FieldPath = _field("account_id")
+    field_event_id: FieldPath = _field("event_id")
+    field_ts: FieldPath = _field("ts")
+    field_value: FieldPath = _field("value")
+    posthog_group: ShortName = Field("company", description="The type of PostHog's groups that are the accounts.")
+    snowplow_entity: ShortName = Field(
+        "account", description="The name of the Snowplow entity that is the account, as its schema has it."
+    )
     start: Annotated[Literal["earliest", "latest"] | timedelta, BeforeValidator(values.read_start)] = Field(
         "earliest", description="Where a new deployment starts reading: earliest, latest, or how far back (30d)."
     )

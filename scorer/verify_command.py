@@ -20,7 +20,7 @@ from scorer.consoles import errors, output
 from scorer.core.model import Kind, Scoring
 from scorer.quantities import counted, numbered
 from scorer.redis_reading import RedisUnusable
-from scorer.service import connection_of
+from scorer.service import connection_of, decoder_of
 from scorer.settings import Settings
 from scorer.stream.broker_errors import BrokerError
 from scorer.stream.input_reader import open_reader
@@ -136,7 +136,7 @@ async def _verify(settings: Settings, scoring: Scoring, wanted: Wanted) -> Repor
     try:
         async with open_reader(connection_of(settings), settings.input_topic, patience=patience) as reader:
             with _progress() as progress:
-                recount = Recount(scoring, reader.partitions, sample)
+                recount = Recount(scoring, reader.partitions, sample, decoder_of(settings))
                 heartbeats = Heartbeats(documents, reader.partitions, scoring.hash)
                 reading = Reading(reader, recount, Now(settings.clock, heartbeats), progress.read)
                 benchmarks = Benchmarks(documents, scoring)

@@ -135,8 +135,10 @@ def _no_event() -> list[Odd]:
         without = {key: value for key, value in EVENT.items() if key != name}
         found += _both(f"no {name}", without, Reason.MISSING_FIELD, f"{name} is missing; event, user_id, ts are")
         found += _both(f"a {name} of null", {**EVENT, name: None}, Reason.MISSING_FIELD, f"{name} is null")
-    batch = {"batch": [{"type": "track", "event": "opened", "userId": "ann", "timestamp": "2024-03-01T12:00:00Z"}]}
-    found += _both("a Segment batch", batch, Reason.UNKNOWN_FORMAT, "a Segment batch can't be read: not yet")
+    found += _both("a batch of no calls", {"batch": []}, Reason.EMPTY, "batch holds no call")
+    found += _both("a batch that is no list", {"batch": {}}, Reason.BAD_TYPE, "batch is {}; allowed is a list of calls")
+    says = "a Segment record's type is None; allowed is alias, group"
+    found += _both("a Segment call of no type", {"userId": "ann"}, Reason.UNKNOWN_FORMAT, says)
     found += _both("names in capitals", {"Event": "opened"}, Reason.MISSING_FIELD, "event is missing")
     return found
 

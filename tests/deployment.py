@@ -20,7 +20,7 @@ import redis
 from scorer import scoring_file
 from scorer.core.model import Scoring
 from tests.oracle import Oracle, Result, compare
-from tests.oracle_input import partition_of
+from tests.oracle_input import partition_of, structured
 from tests.stream_worker import producer
 from tests.topic_making import make_topic
 from tests.worker_process import PATIENCE_SECONDS, WorkerProcess, wait_until
@@ -73,6 +73,12 @@ class Record:
     key: str
     value: bytes
     partition: int | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def said(self) -> Mapping[str, object] | bytes | None:
+        """What the oracle hears."""
+        return structured(self.headers, self.value) if self.headers else self.value
 
 
 @dataclass(slots=True)
@@ -179,7 +185,12 @@ class Deployment:
                 home = partition_of(record.key, self.partitions)
                 partition = home if record.partition is None else record.partition
                 key = record.key.encode()
-                place = {"key": key, "partition": partition, "timestamp_ms": timestamp_ms}
+                place = {
+                    "key": key,
+                    "partition": partition,
+                    "timestamp_ms": timestamp_ms,
+                    "headers": list(record.headers),
+                }
                 sent.append((record, await client.send(self.input, record.value, **place)))
             landed = [await future for _, future in sent]
             if transaction:
@@ -191,7 +202,7 @@ class Deployment:
     def _feed(self, fed: Fed) -> None:
         self.fed.append(fed)
         fed.outcome = self.oracle.feed(
-            fed.record.value, int(time.time() * 1000), now_ms=self.judged_at_ms, partition=fed.partition
+            fed.record.said, int(time.time() * 1000), now_ms=self.judged_at_ms, partition=fed.partition
         )
 
     def tell(self, said: Mapping[str, object] | bytes | None) -> None:

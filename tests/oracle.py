@@ -37,6 +37,7 @@ from tests.oracle_input import (
     MICRO,
     UnusableRecordError,
     as_native,
+    calls_of,
     counted,
     decimal_of,
     is_account_record,
@@ -118,9 +119,17 @@ class Oracle:
     ) -> str:
         """Takes a record's value; returns its outcome, as the metric names it, or `dead_letter:` and the reason.
 
+        Of a batch those of its calls, with commas between.
+
         `now_ms`: the worker's clock at that moment, for `late` and `in_future`. `partition`: where the record stood.
         A negative `record_timestamp_ms` is unknown.
         """
+        try:
+            calls = calls_of(parsed(event))
+        except UnusableRecordError:
+            calls = None
+        if calls is not None:
+            return ", ".join(self.feed(call, record_timestamp_ms, now_ms=now_ms, partition=partition) for call in calls)
         try:
             outcome = self._count(event, record_timestamp_ms, now_ms, partition)
         except UnusableRecordError as rejected:

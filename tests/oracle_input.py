@@ -7,7 +7,7 @@ error; times are cut to the millisecond; a time without a zone is an error, and 
 import json
 import re
 import unicodedata
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
@@ -110,13 +110,39 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
 
 
+def calls_of(record: Mapping[str, object]) -> list[Mapping[str, object]] | None:
+    """The calls of a Segment batch, each with what the batch says of all; None for any other record."""
+    whole = all(record.get(field) is not None for field in ("event", "user_id", "ts"))
+    batch, foreign = record.get("batch"), {"specversion", "distinct_id", "event_name", "derived_tstamp"} & record.keys()
+    if whole or foreign or not isinstance(batch, list) or not batch:
+        return None
+    found: list[Mapping[str, object]] = []
+    for call in batch:
+        both = {name: record[name] for name in ("sentAt", "receivedAt") if record.get(name) is not None} | call
+        shared, own = record.get("context"), call.get("context")
+        if isinstance(shared, dict) and (own is None or isinstance(own, dict)):
+            both["context"] = shared | (own or {})
+        found.append(both)
+    return found
+
+
+def structured(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Mapping[str, object]:
+    """A binary CloudEvent as a structured one."""
+    attributes: dict[str, object] = {name[3:]: text.decode() for name, text in headers if name.startswith("ce_")}
+    try:
+        data = json.loads(value or b"null")
+    except ValueError:
+        data = None
+    return {**attributes, "data": data}
+
+
 def as_native(record: Mapping[str, object]) -> Mapping[str, object] | None:
     """A record of any format as a native one; None for one that is only counted."""
     if is_account_record(record) or all(record.get(field) is not None for field in ("event", "user_id", "ts")):
         return record
     if "specversion" in record:
         return _cloud_event(record)
-    if "distinct_id" in record:
+    if "distinct_id" in record or _part(record, "properties", "distinct_id") is not None:
         return _posthog(record)
     if record.keys() & {"event_name", "derived_tstamp", "collector_tstamp"}:
         return _snowplow(record)
@@ -146,9 +172,11 @@ def _posthog(record: Mapping[str, object]) -> Mapping[str, object] | None:
             return None
         traits = _part(record, "properties", "$group_set")
         return _account_record(_part(record, "properties", "$group_key"), traits)
+    user = record.get("distinct_id")
+    user = _part(record, "properties", "distinct_id") if user is None else user
     groups = _part(record, "properties", "$groups") or record.get("$groups")
     account = groups.get("company") if isinstance(groups, dict) else None
-    told = {"event": record.get("event"), "user_id": record["distinct_id"], "ts": record.get("timestamp")}
+    told = {"event": record.get("event"), "user_id": user, "ts": record.get("timestamp")}
     return {**told, "account_id": account or None, "event_id": record.get("uuid") or None}
 
 

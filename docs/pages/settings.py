@@ -16,8 +16,12 @@ _GROUPS = {
         "kafka_sasl_password", "kafka_sasl_password_file", "kafka_ca_file", "kafka_cert_file", "kafka_key_file",
     ),
     "Topics and the input": (
-        "namespace", "input_topic", "input_format", "input_key", "start", "partitions", "replication_factor",
-        "scores_topic", "dedupe_ids",
+        "namespace", "input_topic", "input_key", "start", "partitions", "replication_factor", "scores_topic",
+        "dedupe_ids",
+    ),
+    "What a record says": (
+        "input_format", "field_event", "field_user_id", "field_account_id", "field_event_id", "field_ts",
+        "field_value", "posthog_group", "snowplow_entity",
     ),
     "Redis": ("redis_url", "redis_url_file"),
     "Scoring and time": ("scoring", "clock", "publish_interval", "benchmark_interval"),
@@ -87,7 +91,7 @@ def _allowed(field: str) -> str:
         return f"a whole number from {least[0]:,} to {most[0]:,}"
     if field in _PLAIN:
         return _PLAIN[field]
-    wrong = "999999999d" if isinstance(Settings.model_fields[field].default, timedelta) else "a b"
+    wrong = "999999999d" if isinstance(Settings.model_fields[field].default, timedelta) else "a b."
     return _refusal({field: wrong}).partition("): ")[2].removeprefix("must be ")
 
 

@@ -23,12 +23,12 @@ def take_in(
             continue
         row = roster.row_of.get((record.account_id, None), -1)
         if row < 0 and gate.judge((record.account_id, None), at_home=False) is Verdict.WRONG_PARTITION:
-            rejects.append(gate.wrong_partition(record.index, "account_id", record.account_id))
+            rejects.append(gate.wrong_partition((record.index, record.call), "account_id", record.account_id))
             continue
         try:
             news = traits.news(row, record.traits)
         except TooManyTraits as refused:
-            rejects.append(Reject(record.index, Reason.BAD_VALUE, str(refused)))
+            rejects.append(Reject(record.index, Reason.BAD_VALUE, str(refused), record.call))
             continue
         if not news:
             continue

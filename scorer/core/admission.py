@@ -77,19 +77,24 @@ class Gate:
         if verdict is Verdict.IN_FUTURE:
             ahead = (int(columns.ts_ms[at]) - limit_ms) / 1000
             detail = f"ts is {ahead:.0f} s ahead of the record's broker timestamp: at most 3600 s are allowed"
-            return Reject(int(columns.index[at]), Reason.IN_FUTURE, detail)
+            return Reject(int(columns.index[at]), Reason.IN_FUTURE, detail, columns.call_of(at))
+        place = int(columns.index[at]), columns.call_of(at)
         account = columns.account_id[at]
         if account is not None:
-            return self.wrong_partition(int(columns.index[at]), "account_id", account)
-        return self.wrong_partition(int(columns.index[at]), "user_id", columns.user_id[at])
+            return self.wrong_partition(place, "account_id", account)
+        return self.wrong_partition(place, "user_id", columns.user_id[at])
 
-    def wrong_partition(self, index: int, name: str, home: str) -> Reject:
-        """The dead letter of a record of somebody else's partition; `home` is the id in its field `name`."""
+    def wrong_partition(self, place: tuple[int, int | None], name: str, home: str) -> Reject:
+        """The dead letter of a record of somebody else's partition; `home` is the id in its field `name`.
+
+        `place`: the record's index in its chunk, and of a batch the call.
+        """
         detail = (
             f"{name} {home[:100]!r} belongs into partition {partition_of(home, self._partitions)}: "
             f"key the records by account id (SCORER_INPUT_KEY=other, which keys them anew, comes later: not yet)"
         )
-        return Reject(index, Reason.WRONG_PARTITION, detail)
+        index, call = place
+        return Reject(index, Reason.WRONG_PARTITION, detail, call)
 
 
 def limits_ms(columns: EventColumns, record_ms: Int64s, clock_ms: int) -> Int64s:

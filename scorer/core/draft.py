@@ -108,7 +108,9 @@ def pieces(
     if int(total[-1]) <= PIECE_BYTES:
         yield Piece(to, events, new.accounts, new.users, told.changes, int(total[-1]))
         return
-    starts = [0, *(np.flatnonzero(np.diff(total // PIECE_BYTES)) + 1).tolist(), len(at)]
+    # A batch is one record of many events: it stays whole, for a piece ends with a record's offset.
+    cuts = np.searchsorted(at, at[np.flatnonzero(np.diff(total // PIECE_BYTES)) + 1])
+    starts = [0, *(cut for cut in np.unique(cuts).tolist() if cut), len(at)]
     for start, stop in pairwise(starts):
         first, last = int(at[start]), int(at[stop]) if stop < len(at) else len(offsets)
         accounts = new.accounts[_between(new.accounts_at, first, last)]

@@ -15,11 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scorer.commands import FAILED, INTERRUPTED, Failed, answer, fail, status_for
 from scorer.consoles import errors, output
+from scorer.core.events import Headers
 from scorer.dead_letters.listing import Listing, letter_json
 from scorer.dead_letters.printing import left_out, print_letter, print_listing, print_replayed
 from scorer.dead_letters.replaying import Replayed, replay
 from scorer.dead_letters.selection import Place, Selection
-from scorer.service import connection_of
+from scorer.service import connection_of, decoder_of
 from scorer.settings import Settings
 from scorer.stream.broker_errors import BrokerError
 from scorer.stream.input_writer import open_input
@@ -67,13 +68,13 @@ def run_show(settings: Settings, place: Place, *, raw: bool, as_json: bool) -> N
     if raw:
         sys.stdout.buffer.write(kept.letter.value or b"")
     elif as_json:
-        answer(letter_json(kept) | _value_json(kept.letter.value))
+        answer(letter_json(kept) | _value_json(kept.letter.value) | _headers_json(kept.letter.headers))
     else:
         print_letter(kept, output())
 
 
 def run_replay(settings: Settings, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
-    replayed = Replayed(limit)
+    replayed, decoder = Replayed(limit), decoder_of(settings)
     failure: str | Exception | None = None
 
     async def work(reader: LetterReader, progress: Progress) -> None:
@@ -81,7 +82,7 @@ def run_replay(settings: Settings, selection: Selection, limit: int, *, dry_run:
             opening = open_input(connection_of(settings), settings.input_topic, **_patience(settings, writes=True))
             writer = None if dry_run else await stack.enter_async_context(opening)
             async for letters in _letters(reader, reader.partitions, progress):
-                await replay(list(selection.take(letters.kept)), writer, replayed)
+                await replay(list(selection.take(letters.kept)), decoder, writer, replayed)
 
     try:
         _run(settings, work, writes=not dry_run)
@@ -154,6 +155,10 @@ def _value_json(value: bytes | None) -> dict[str, object]:
         return {"value": value.decode()}
     except UnicodeDecodeError:
         return {"value_base64": b64encode(value).decode()}
+
+
+def _headers_json(headers: Headers) -> dict[str, object]:
+    return {"headers": {name: None if value is None else value.decode(errors="replace") for name, value in headers}}
 
 
 def _topic(settings: Settings) -> str:

@@ -16,6 +16,7 @@ from scorer.stream.letter_reader import KeptLetter
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 _SHOWN_BYTES = 4_096
+_HEADER_WIDTH = 2_000
 _ROW = 16
 _INDENT = 21
 """As wide as the time before it."""
@@ -112,6 +113,8 @@ def print_letter(kept: KeptLetter, out: Console) -> None:
         "rejected": f"{at_of(letter):{_TIME}} UTC",
         "value": _size(kept),
     }
+    if letter.headers:
+        facts["headers"] = ", ".join(f"{name}={_header_text(value)}" for name, value in letter.headers)[:_HEADER_WIDTH]
     if (way_out := _WAYS_OUT.get(letter.reason)) is not None:  # type: ignore[call-overload]
         facts["way out"] = way_out
     for name, fact in facts.items():
@@ -119,6 +122,11 @@ def print_letter(kept: KeptLetter, out: Console) -> None:
     if letter.value:
         out.print()
         out.print(shown_bytes(letter.value), markup=False, highlight=False, soft_wrap=True)
+
+
+def _header_text(value: bytes | None) -> str:
+    text = "null" if value is None else value.decode(errors="replace")
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
 
 
 def _size(kept: KeptLetter) -> str:

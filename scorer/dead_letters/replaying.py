@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
+from scorer.core.decode import Decoder
 from scorer.core.events import Reason
 from scorer.dead_letters.selection import Place
-from scorer.replaying.judging import judged
+from scorer.replaying.judging import Source, judged
 from scorer.stream.input_writer import InputWriter
 from scorer.stream.letter_reader import KeptLetter
 
@@ -48,13 +49,17 @@ class Replayed:
         }
 
 
-async def replay(letters: Sequence[KeptLetter], writer: InputWriter | None, replayed: Replayed) -> None:
+async def replay(
+    letters: Sequence[KeptLetter], decoder: Decoder, writer: InputWriter | None, replayed: Replayed
+) -> None:
     """Write what can be used, in its order, keyed right; without a writer only judge.
+
+    Of a batch only the calls that were refused, each as a record of its own: its other calls have counted.
 
     Raises Unreachable, Refused: some may then have been written.
     """
     whole = [kept.letter for kept in letters if kept.full_bytes is None]
-    found = judged([letter.value for letter in whole])
+    found = judged([Source(letter.value, letter.headers, letter.calls) for letter in whole], decoder)
     if writer is not None:
         await writer.write(record for _, record in found.records)
     replayed.replayed += len(found.records)

@@ -7,7 +7,7 @@ from scorer.demo.board import Board
 from scorer.demo.made_up_time import MadeUpTime
 from scorer.embedded.records import Record
 from scorer.embedded.traffic import History
-from scorer.stream.input_writer import InputWriter
+from scorer.stream.input_writer import InputWriter, Keyed
 
 _INTERVAL_SECONDS = 1.0
 """Between two batches. The embedded broker keeps each as an object for ever, and looks through all at each fetch."""
@@ -21,7 +21,7 @@ async def send_live(history: History, clock: MadeUpTime, writer: InputWriter, bo
         nonlocal waiting
         while at > clock.at(time.time()):
             if waiting:
-                await writer.write((record.key, record.value) for record in waiting)
+                await writer.write(Keyed(record.key, record.value) for record in waiting)
                 board.sent += len(waiting)
                 waiting = []
             await asyncio.sleep(_INTERVAL_SECONDS)

@@ -17,7 +17,7 @@ from scorer.demo.reading import Reading
 from scorer.demo.servers import INPUT_TOPIC, NAMESPACE, PARTITIONS, Servers
 from scorer.embedded.records import Day, Record
 from scorer.embedded.traffic import History
-from scorer.stream.input_writer import InputWriter
+from scorer.stream.input_writer import InputWriter, Keyed
 
 _PROBE_SECONDS = 0.01
 
@@ -47,7 +47,7 @@ class Loading:
     async def _write(self, records: Sequence[Record]) -> None:
         self._written.update(partition_of(record.key, PARTITIONS) for record in records)
         self._board.sent += len(records)
-        await self._writer.write((record.key, record.value) for record in records)
+        await self._writer.write(Keyed(record.key, record.value) for record in records)
 
     async def _scored(self, admin: AIOKafkaAdminClient) -> None:
         """Waits for the group's commits, which follow a scoring pass and its journal entry, and for Redis."""

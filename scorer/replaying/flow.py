@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from scorer.core.decode import Decoder
 from scorer.replaying.formats import BadLine, Format, Piece
-from scorer.replaying.judging import judged
+from scorer.replaying.judging import Source, judged
 from scorer.replaying.lines import START, LineReader, Position
 from scorer.stream.input_writer import InputWriter
 
@@ -23,14 +24,19 @@ class Replay:
 
 
 async def replay(
-    lines: LineReader, form: Format, writer: InputWriter, replayed: Replay, on_step: Callable[[list[BadLine]], None]
+    lines: LineReader,
+    form: Format,
+    decoder: Decoder,
+    writer: InputWriter,
+    replayed: Replay,
+    on_step: Callable[[list[BadLine]], None],
 ) -> None:
     """Write every usable record; `replayed` counts along, `on_step` is told what was newly found bad.
 
     Raises Unreachable, Refused, OSError, BadTable; `replayed` then tells how far it came.
     """
     async for piece in _pieces(lines, form):
-        found = judged([record.value for record in piece.records])
+        found = judged([Source(record.value) for record in piece.records], decoder)
         bad = [BadLine(piece.records[reject.index].line, str(reject.reason), reject.detail) for reject in found.rejects]
         bad = sorted([*piece.bad, *bad], key=lambda line: line.line)
         await writer.write(record for _, record in found.records)

@@ -8,9 +8,6 @@ from typing import NamedTuple, Protocol
 
 from scorer.replaying.lines import Line, Position
 
-FIELDS = ("event", "user_id", "account_id", "event_id", "ts", "value")
-"""Of a native event."""
-
 _TABLES = (".csv", ".tsv")
 
 

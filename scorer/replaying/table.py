@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from scorer.core.decode import FIELDS
 from scorer.quantities import counted
-from scorer.replaying.formats import FIELDS, BadLine, BadTable, Piece, Record
+from scorer.replaying.formats import BadLine, BadTable, Piece, Record
 from scorer.replaying.lines import Line, Position
 from scorer.suggestion import suggest
 

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from scorer.core.events import Headers
 from scorer.stream.broker_errors import TooLarge
 from scorer.stream.connection import Connection
-from scorer.stream.record_write import BATCH_OVERHEAD, Headers, Outgoing, batches
+from scorer.stream.record_write import BATCH_OVERHEAD, Outgoing, batches
 from scorer.stream.topic_writer import TopicWriter
+
+OWN_HEADERS = "scorer."
+"""What the names of a letter's own headers begin with; the record's are kept beside them as they came."""
 
 BATCH_BYTES = 1_048_576
 LONGEST_DETAIL = 2_000  # characters
@@ -17,7 +21,8 @@ _HEADER_SLACK = 64  # bytes for the header that a cut adds, and the lengths that
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One record of the input and why it can't be used. `reason` is from the fixed list of INTERFACES 4, `detail` is
-    for a person, `at_ms` is when it was rejected."""
+    for a person, `at_ms` is when it was rejected. `calls`: of a batch only these can't be used, by their places in it.
+    `headers` are the record's own."""
 
     topic: str
     partition: int
@@ -26,10 +31,12 @@ class DeadLetter:
     reason: str
     detail: str
     at_ms: int
+    calls: tuple[int, ...] = ()
+    headers: Headers = ()
 
     def record(self) -> Outgoing:
         """As it is written. Its key is the record's place, so that writing it again does no harm."""
-        headers: Headers = [
+        headers: list[tuple[str, bytes | None]] = [
             ("scorer.reason", self.reason.encode()),
             ("scorer.detail", self.detail[:LONGEST_DETAIL].encode(errors="replace")),
             ("scorer.topic", self.topic.encode()),
@@ -40,6 +47,9 @@ class DeadLetter:
         if self.value is None:
             # A tombstone, kept apart from an empty value: a null here would read as the letter's own deletion.
             headers.append(("scorer.null", b"1"))
+        if self.calls:
+            headers.append(("scorer.calls", ",".join(map(str, self.calls)).encode()))
+        headers += [(name, value) for name, value in self.headers if not name.startswith(OWN_HEADERS)]
         return Outgoing(self.value or b"", f"{self.topic}-{self.partition}-{self.offset}".encode(), headers)
 
 
@@ -91,12 +101,24 @@ class DeadLetters:
 
 
 def _smaller(batch: list[Outgoing]) -> list[list[Outgoing]]:
-    """The batch in two halves, or its only record cut in half; nothing if there is nothing left to cut."""
+    """The batch in two halves, or its only record cut in half, in the end without the headers that it came with.
+
+    Nothing if there is nothing left to cut.
+    """
     if len(batch) > 1:
         middle = len(batch) // 2
         return [batch[:middle], batch[middle:]]
     shorter = _cut(batch[0], batch[0].size // 2)
-    return [[shorter]] if shorter.value != batch[0].value else []
+    if shorter.value == batch[0].value:
+        shorter = _without_foreign_headers(shorter)
+    return [[shorter]] if shorter != batch[0] else []
+
+
+def _without_foreign_headers(record: Outgoing) -> Outgoing:
+    own = [(name, value) for name, value in record.headers if name.startswith(OWN_HEADERS)]
+    if len(own) < len(record.headers) and not any(name == "scorer.truncated" for name, _ in own):
+        own.append(("scorer.truncated", b"%d" % len(record.value or b"")))
+    return replace(record, headers=own)
 
 
 def _cut(record: Outgoing, max_bytes: int) -> Outgoing:

@@ -25,6 +25,7 @@ from scorer.stream.broker_errors import BrokerError
 from scorer.stream.fast_records import RawPartitionRecords
 from scorer.stream.header_names import take_any_header_name
 from scorer.stream.ports import Chunk
+from scorer.stream.record_headers import headers_by_place
 
 _CHUNKS_AT_ONCE = 4
 """Full chunks taken in one go: the thread holds the interpreter while it takes them."""
@@ -235,6 +236,7 @@ def _chunk(partition: int, token: int, from_offset: int, to_offset: int, records
         offsets=_offsets(records),
         timestamps_ms=np.fromiter([record.timestamp for record in records], np.int64, count),
         values=[record.value for record in records],
+        headers=headers_by_place(records),
     )
 
 

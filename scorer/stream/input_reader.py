@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from scorer.core.events import Headers
 from scorer.stream.broker_errors import Trimmed, Unanswered
 from scorer.stream.broker_link import say_why
 from scorer.stream.connection import Connection
 from scorer.stream.header_names import take_any_header_name
 from scorer.stream.patience import Patience
+from scorer.stream.record_headers import headers_by_place
 from scorer.stream.topics import input_partitions
 
 T = TypeVar("T")
@@ -24,11 +26,15 @@ _RECORDS_AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Some records of a partition, in order. `position` is behind them, and behind what holds no record."""
+    """Some records of a partition, in order. `position` is behind them, and behind what holds no record.
+
+    `headers`, by place among them, are those of the records that have any.
+    """
 
     partition: int
     timestamps_ms: list[int]
     values: list[bytes | None]
+    headers: Mapping[int, Headers]
     position: int
 
 
@@ -109,7 +115,8 @@ class InputReader:
         while left:
             found = await self._insist(lambda: self._fetch(left, at_once))
             for tp, (position, records) in found.items():
-                yield Records(tp.partition, [r.timestamp for r in records], [r.value for r in records], position)
+                timestamps_ms, values = [r.timestamp for r in records], [r.value for r in records]
+                yield Records(tp.partition, timestamps_ms, values, headers_by_place(records), position)
                 if position >= left[tp]:
                     del left[tp]
                     self._consumer.pause(tp)

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from typing import NamedTuple
 
+from scorer.core.events import Headers
 from scorer.core.partitioner import partition_of
 from scorer.stream.broker_errors import TooLarge
 from scorer.stream.broker_link import BrokerLink
@@ -16,8 +18,13 @@ from scorer.stream.topics import input_partitions
 _BATCH_BYTES = 500_000
 _LONGEST_RECORD_BYTES = 1_048_576
 
-Keyed = tuple[str, bytes]
-"""A record's key, the account's id or, where there is none, the user's, and its value."""
+
+class Keyed(NamedTuple):
+    """A record's key, the account's id or, where there is none, the user's, and what it holds."""
+
+    key: str
+    value: bytes | None
+    headers: Headers = ()
 
 
 @asynccontextmanager
@@ -54,8 +61,8 @@ class InputWriter:
         Raises Unreachable, Refused: some may then have been written.
         """
         by_partition: dict[int, list[Outgoing]] = {}
-        for key, value in records:
-            by_partition.setdefault(self._partition_of(key), []).append(Outgoing(value, key.encode()))
+        for key, value, headers in records:
+            by_partition.setdefault(self._partition_of(key), []).append(Outgoing(value, key.encode(), headers))
         writes = [self._write(partition, outgoing) for partition, outgoing in by_partition.items()]
         # each to its end, so that none is still under way when a failure is told
         for outcome in await asyncio.gather(*writes, return_exceptions=True):

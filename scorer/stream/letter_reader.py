@@ -9,7 +9,7 @@ from typing import Any
 from scorer.stream.broker_errors import Unanswered
 from scorer.stream.broker_link import BrokerLink
 from scorer.stream.connection import Connection
-from scorer.stream.dead_letters import DeadLetter
+from scorer.stream.dead_letters import OWN_HEADERS, DeadLetter
 from scorer.stream.record_fetch import Fetched, OutOfRange, fetch, log_bounds
 from scorer.stream.topics import input_partitions
 
@@ -104,7 +104,8 @@ class LetterReader:
 
 def _letter_of(record: Any) -> KeptLetter | None:
     """None if it isn't one: somebody else wrote into the topic."""
-    headers = {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
+    own = {name: value for name, value in record.headers if name.startswith(OWN_HEADERS)}
+    headers = {name: value.decode(errors="replace") for name, value in own.items() if value is not None}
     try:
         letter = DeadLetter(
             topic=headers["scorer.topic"],
@@ -114,6 +115,8 @@ def _letter_of(record: Any) -> KeptLetter | None:
             reason=headers["scorer.reason"],
             detail=headers.get("scorer.detail", ""),
             at_ms=round(datetime.fromisoformat(headers["scorer.at"]).timestamp() * _MS),
+            calls=tuple(int(call) for call in headers.get("scorer.calls", "").split(",") if call),
+            headers=tuple((name, value) for name, value in record.headers if not name.startswith(OWN_HEADERS)),
         )
         cut = headers.get("scorer.truncated")
         return KeptLetter(letter, None if cut is None else int(cut))

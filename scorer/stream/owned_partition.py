@@ -4,17 +4,17 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import accumulate
 from math import isfinite
 from typing import Any
 
-from scorer.core.decode import decode
-from scorer.core.events import Reject
 from scorer.core.journal.owner import Owner
 from scorer.core.journal.steps import Steps
 from scorer.core.partition import PartitionState
+from scorer.core.refusals import Refusal, by_record
 from scorer.stream.arrears import Arrears
 from scorer.stream.dead_letters import DeadLetter
 from scorer.stream.exchange import BUCKET_PATIENCE_SECONDS
@@ -46,6 +46,9 @@ PASS_AT_BYTES = 200_000
 
 SLICE_RECORDS = 1_500
 """Records decoded and counted at once: what becomes of them fits into a core's own cache. 5,000 take a third more."""
+
+SLICE_BYTES = 1_000_000
+"""Of records decoded and counted at once, unless one alone has more: of large records, and batches of calls, fewer."""
 
 
 class OwnedPartition:
@@ -216,7 +219,7 @@ class OwnedPartition:
             await self._room.wait()
             if chunk.token != self.token or self.owner.state is not state:
                 return
-        for part in _slices(chunk):
+        for part in slices(chunk):
             self._count(state, part)
             await asyncio.sleep(0)
             if chunk.token != self.token or self.owner.state is not state:
@@ -231,7 +234,7 @@ class OwnedPartition:
     def _count(self, state: PartitionState, part: Chunk) -> None:
         metrics = self._place.metrics
         began = time.perf_counter()
-        columns, rejects = decode(part.values)
+        columns, rejects = self._place.decoder.decode(part.values, part.headers)
         decoded = time.perf_counter()
         metrics.stage_seconds.labels("decode").observe(decoded - began)
         first = state.position or 0
@@ -242,16 +245,23 @@ class OwnedPartition:
         rejects.extend(applied.rejects)
         if rejects:
             self._rejections.note(rejects)
-            self.owner.letters.extend(self._letter(part, reject) for reject in rejects)
+            self.owner.letters.extend(self._letter(part, refusal) for refusal in by_record(rejects))
         for outcome, count in (applied.outcomes + Counter(dead_letter=unreadable)).items():
             metrics.events.labels(outcome).inc(count)
         metrics.stage_seconds.labels("count").observe(time.perf_counter() - decoded)
 
-    def _letter(self, chunk: Chunk, reject: Reject) -> DeadLetter:
-        offset, value = int(chunk.offsets[reject.index]), chunk.values[reject.index]
-        at_ms = self._place.clock.wall_ms()
+    def _letter(self, chunk: Chunk, refusal: Refusal) -> DeadLetter:
+        index = refusal.index
         return DeadLetter(
-            self._place.input_topic, self.partition, offset, value, str(reject.reason), reject.detail, at_ms
+            self._place.input_topic,
+            self.partition,
+            int(chunk.offsets[index]),
+            chunk.values[index],
+            str(refusal.reason),
+            refusal.detail,
+            self._place.clock.wall_ms(),
+            calls=refusal.calls,
+            headers=tuple(chunk.headers.get(index, ())),
         )
 
     def lag(self) -> int | None:
@@ -427,12 +437,14 @@ def _never() -> bool:
     return False
 
 
-def _slices(chunk: Chunk) -> Iterator[Chunk]:
-    """The chunk in parts of at most `SLICE_RECORDS`; the first reaches back, and the last on, as the chunk does."""
+def slices(chunk: Chunk) -> Iterator[Chunk]:
+    """The chunk in parts of at most `SLICE_RECORDS` and `SLICE_BYTES`; the first reaches back, and the last on, as the
+    chunk does."""
     n = len(chunk.values)
-    from_offset = chunk.from_offset
-    for start in range(0, max(n, 1), SLICE_RECORDS):
-        stop = start + SLICE_RECORDS
+    from_offset, start = chunk.from_offset, 0
+    while True:
+        stop = min(start + SLICE_RECORDS, n)
+        stop = start + _within_bytes(chunk.values[start:stop])
         to_offset = int(chunk.offsets[stop]) if stop < n else chunk.to_offset
         part = slice(start, stop)
         yield replace(
@@ -442,5 +454,16 @@ def _slices(chunk: Chunk) -> Iterator[Chunk]:
             offsets=chunk.offsets[part],
             timestamps_ms=chunk.timestamps_ms[part],
             values=chunk.values[part],
+            headers={at - start: each for at, each in chunk.headers.items() if start <= at < stop},
         )
-        from_offset = to_offset
+        if stop == n:
+            return
+        from_offset, start = to_offset, stop
+
+
+def _within_bytes(values: Sequence[bytes | None]) -> int:
+    """How many of the first of them have at most `SLICE_BYTES`; one at least."""
+    if sum(map(len, filter(None, values))) <= SLICE_BYTES:
+        return len(values)
+    ends = accumulate(len(value or b"") for value in values)
+    return max(1, sum(end <= SLICE_BYTES for end in ends))

@@ -4,13 +4,14 @@ Faust knows assignments, fetching and group offsets; the owner knows positions, 
 imports the other: each is given the other's face at start.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scorer.core.events import Headers
 from scorer.core.publish import KpiBatch, ScoreBatch
 
 
@@ -20,7 +21,7 @@ class Chunk:
 
     `from_offset` is the fetch position it continues, `to_offset` the position after it (beyond compacted, aborted
     and control records too), `token` that of the partition's last seek: offset gaps are legal in Kafka, so offsets
-    alone never prove continuity.
+    alone never prove continuity. `headers`, by place in the chunk, are those of the records that have any.
     """
 
     partition: int
@@ -30,6 +31,7 @@ class Chunk:
     offsets: NDArray[np.int64]
     timestamps_ms: NDArray[np.int64]
     values: list[bytes | None]
+    headers: Mapping[int, Headers] = field(default_factory=dict)
 
 
 class Partitions(Protocol):

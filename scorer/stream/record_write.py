@@ -9,7 +9,7 @@ Rule 2: a sequence number is used for one batch only. When a write is given up o
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import errors
@@ -17,6 +17,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from scorer.core.events import Headers
 from scorer.stream.broker_answers import judge
 from scorer.stream.broker_errors import TooLarge, Unanswered, Unreachable, Unsupported
 from scorer.stream.broker_link import BrokerLink
@@ -38,8 +39,6 @@ _SEQUENCE_LOST = {
 }
 _TRANSACTION_TIMEOUT_MS = 60_000  # asked for with every producer id, unused without transactions
 
-Headers = list[tuple[str, bytes]]
-
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -47,12 +46,13 @@ class Outgoing:
 
     value: bytes | None
     key: bytes | None = None
-    headers: Headers = field(default_factory=list)
+    headers: Headers = ()
 
     @property
     def size(self) -> int:
         """Bytes in a batch, at most."""
-        return int(DefaultRecordBatchBuilder.size_of(self.key, self.value, self.headers)) + _RECORD_OVERHEAD
+        size = DefaultRecordBatchBuilder.size_of(self.key, self.value, list(self.headers))
+        return int(size) + _RECORD_OVERHEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class RecordWriter:
         builder = DefaultRecordBatchBuilder(_MAGIC, 0, 0, producer.id, producer.epoch, producer.next, _NO_LIMIT)
         timestamp: Any = None  # the builder's clock gives the first one; all records of a batch have the same
         for index, record in enumerate(records):
-            timestamp = builder.append(index, timestamp, record.key, record.value, record.headers).timestamp
+            timestamp = builder.append(index, timestamp, record.key, record.value, list(record.headers)).timestamp
         batch = builder.build()
         if len(batch) > self._max_bytes:
             message = f"a batch of {len(batch)} bytes is more than the {self._max_bytes} that are ever sent"

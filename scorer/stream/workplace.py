@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from scorer.core.decode import Decoder
 from scorer.core.journal.owner import Identity
 from scorer.core.model import Scoring
 from scorer.metrics import Metrics
@@ -25,6 +26,7 @@ class Workplace:
     scoring: Scoring
     identity: Identity
     input_topic: str
+    decoder: Decoder
     partitions: int
     dedupe_ids: int
     publish_interval: timedelta

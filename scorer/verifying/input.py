@@ -14,9 +14,10 @@ import xxhash
 from aiokafka.partitioner import murmur2
 from numpy.typing import NDArray
 
-from scorer.core.decode import decode
+from scorer.core.decode import Decoder
 from scorer.core.events import EventColumns
 from scorer.core.model import Scoring
+from scorer.stream.input_reader import Records
 from scorer.verifying.sample import Entity, Sample, Tally
 from scorer.verifying.traits import TraitsRead
 
@@ -77,9 +78,10 @@ class _Sampled(NamedTuple):
 
 
 class Recount:
-    """Reads records, and adds up the events of the sample."""
+    """Reads records as the workers do, and adds up the events of the sample."""
 
-    def __init__(self, scoring: Scoring, partitions: int, sample: Sample) -> None:
+    def __init__(self, scoring: Scoring, partitions: int, sample: Sample, decoder: Decoder) -> None:
+        self._decoder = decoder
         self._types = frozenset(scoring.events)
         self._excluded = scoring.exclude_users
         self._calendar = scoring.calendar
@@ -90,12 +92,11 @@ class Recount:
         self.traits = TraitsRead()
         self.records = 0
 
-    def take(
-        self, partition: int, timestamps_ms: Sequence[int], values: Sequence[bytes | None], worker_ms: int
-    ) -> None:
+    def take(self, records: Records, worker_ms: int) -> None:
         """Some records of a partition, in order. A timestamp below 0 is none; `worker_ms` is the worker's clock."""
-        columns, _ = decode(values)
-        self.records += len(values)
+        partition, timestamps_ms = records.partition, records.timestamps_ms
+        columns, _ = self._decoder.decode(records.values, records.headers)
+        self.records += len(records.values)
         for told in columns.traits:
             if told.account_id is not None and self._partition_of(told.account_id) == partition:
                 self.traits.take(told.account_id, told.traits)

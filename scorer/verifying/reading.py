@@ -68,7 +68,7 @@ class Reading:
         if settling:
             self.recount.settle()
         async for records in self.reader.read(dict(positions), ends):
-            self.recount.take(records.partition, records.timestamps_ms, records.values, self.now.worker_ms())
+            self.recount.take(records, self.now.worker_ms())
             if settling:
                 self.recount.settle()
             done += records.position - positions[records.partition]

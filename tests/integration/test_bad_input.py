@@ -118,7 +118,7 @@ def test_records_that_only_kafka_finds_odd_count_like_any_other(
         Outgoing(values[1], b"\xff\xfe\x00"),
         Outgoing(values[2], b"x" * 10_000),
         Outgoing(values[3], ACCOUNT.encode(), [(BROKEN_NAME, b"\xff"), ("", b""), ("h" * 10_000, b"\x00")]),
-        Outgoing(values[4], ACCOUNT.encode(), [("h", None)] * 1_000),  # type: ignore[list-item]
+        Outgoing(values[4], ACCOUNT.encode(), [("h", None)] * 1_000),
     ]
     monkeypatch.setattr(record_write, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)  # C takes no such name
     worker = site.running()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from aiokafka import ConsumerRecord
@@ -109,3 +110,26 @@ def test_a_topic_that_takes_less_than_was_said_gets_what_it_takes(kafka: KafkaSe
 
 def test_nothing_to_write_writes_nothing(kafka: KafkaServer, namespace: str) -> None:
     assert written(kafka, namespace, lambda letters: letters.write([])) == []
+
+
+def test_a_letter_keeps_its_records_headers_and_names_the_refused_calls(server: Server, namespace: str) -> None:
+    headers = (("ce_id", b"1"), ("none", None), ("scorer.reason", b"forged"), ("ce_id", b"2"))
+    one = replace(letter(1, b"x"), calls=(0, 12), headers=headers)
+    (record,) = written(server, namespace, lambda letters: letters.write([one]))
+    assert [each for each in record.headers if not each[0].startswith("scorer.")] == [
+        ("ce_id", b"1"),
+        ("none", None),
+        ("ce_id", b"2"),
+    ]
+    assert [value for name, value in record.headers if name == "scorer.reason"] == [b"not_json"]
+    assert dict(record.headers)["scorer.calls"] == b"0,12"
+
+
+def test_headers_that_the_topic_does_not_take_are_left_out_and_that_is_said(kafka: KafkaServer, namespace: str) -> None:
+    headers = (("h", b"x" * 50_000),)
+    many = [replace(letter(n, b"v"), headers=headers) for n in range(2)]
+    records = written(kafka, namespace, lambda letters: letters.write(many), max_message_bytes="10000")
+    assert len(records) == 2
+    for record in records:
+        assert "h" not in dict(record.headers)
+        assert dict(record.headers)["scorer.truncated"] == b"1"

@@ -18,10 +18,10 @@ import redis
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from scorer import scoring_file
-from scorer.core.decode import decode
 from scorer.core.model import Scoring
 from scorer.demo.subject import OUR_FILE
 from tests import commands
+from tests.decoding import decode
 from tests.demo_process import Demo, demo
 from tests.oracle import Oracle, compare
 from tests.tables import plain_rows

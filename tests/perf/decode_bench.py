@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from scorer.core.decode import decode, native, timestamps, values
-from scorer.core.decode.native_record import NativeRecord, read_json, read_record
+from scorer.core.decode import decoder, timestamps, values
+from scorer.core.decode.native_record import NativeRecord, read_json
+from tests.decoding import decode, read_record
 
 CHUNK = 5_000
 CHUNKS = 40
@@ -59,7 +60,7 @@ def stages(chunks: list[list[bytes]]) -> dict[str, float]:
         "- typed JSON reader": lambda chunk: [read_json(record) for record in chunk],
         "- times": lambda chunk: timestamps.epoch_ms_column(times[id(chunk)]),
         "- values": lambda chunk: values.micro_column(amounts[id(chunk)]),
-        "- checks by bytes": lambda chunk: native._odd_by_bytes(chunk, columns[id(chunk)]),
+        "- checks by bytes": lambda chunk: decoder._odd_by_bytes(chunk, columns[id(chunk)]),
     }
     return {name: nanoseconds(step, chunks) for name, step in steps.items()}
 

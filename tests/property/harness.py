@@ -17,7 +17,6 @@ from scorer.core.alerts import RuleState
 from scorer.core.benchmark import Benchmarks
 from scorer.core.benchmark_merge import merge
 from scorer.core.benchmark_summary import Summaries
-from scorer.core.decode.native import decode
 from scorer.core.draft import Cut
 from scorer.core.journal.owner import Identity, Owner
 from scorer.core.journal.records import Entry
@@ -45,6 +44,7 @@ from scorer.core.peers import PeerGroups
 from scorer.core.publish import ScoreBatch
 from scorer.core.roster import EntityKey, entity_id
 from scorer.core.standing import band_name
+from tests.decoding import decode
 from tests.oracle import Oracle, peer_path
 from tests.oracle_history import Key, NaiveHistory, Told
 from tests.oracle_input import partition_of

@@ -11,11 +11,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorer.core.decode import decode, timestamps, values
+from scorer.core.decode import timestamps, values
 from scorer.core.decode.account_record import CheckedTraits
 from scorer.core.decode.faults import Fault
-from scorer.core.decode.native_record import CheckedRecord, read_record
+from scorer.core.decode.told import CheckedRecord
 from scorer.core.events import EventColumns, Reason, Reject
+from tests.decoding import decode, read_record
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REASONS_OF_A_RECORD = set(Reason) - {Reason.IN_FUTURE, Reason.WRONG_PARTITION}

@@ -1,6 +1,7 @@
 """Dead letters for a person: what fits in 80 columns, and bytes that would do something to a terminal."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -68,3 +69,11 @@ def test_what_looks_like_markup_is_printed_as_it_is() -> None:
     out = io.StringIO()
     print_letter(letter(1, b"[bold]x[/]", detail="[red]"), Console(file=out, width=80))
     assert "[bold]x[/]" in out.getvalue() and "detail    [red]" in out.getvalue()
+
+
+def test_headers_that_a_record_came_with_are_shown_without_what_a_terminal_would_obey() -> None:
+    kept = letter(1)
+    headers = (("ce_type", b"opened"), ("x", b"\x1b[2J"), ("none", None))
+    out = io.StringIO()
+    print_letter(replace(kept, letter=replace(kept.letter, headers=headers)), Console(file=out, width=80))
+    assert "headers   ce_type=opened, x=\\x1b[2J, none=null" in out.getvalue()

@@ -16,11 +16,11 @@ from ruamel.yaml import YAML
 from docs.pages import FOLDER, PAGES
 from docs.pages.scoring_examples import AROUND
 from scorer.cli import app
-from scorer.core.decode import decode
 from scorer.metrics import Metrics
 from scorer.scoring_file import ScoringFileError, parse
 from scorer.setting_sources import variable_of
 from scorer.settings import Settings
+from tests.decoding import decode
 from tests.documents import IN_ORDER, ROOT, Block, Document, documents
 
 DOCUMENTS = documents()

@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from scorer import scoring_file
-from scorer.core.decode import native
 from scorer.core.model import Kind, Model
 from scorer.freshness import Freshness, Partition
 from scorer.rank_table import RankTable
 from scorer.ranking import Ranking, Row, Wanted
+from tests.decoding import decode
 
 NOW = 1_795_355_044.0
 BENCHMARK = {"raw": 208.2, "population": 340, "version": 17, "computed_at": NOW - 9, "exact": True}
@@ -138,7 +138,7 @@ def test_the_event_to_send_is_one_that_the_model_counts_and_stays_in_one_line() 
     (command,) = (line for line in out.getvalue().splitlines() if line.startswith("echo "))
     _, event, *rest = shlex.split(command)
     assert rest == ["|", "scorer", "replay", "-"]
-    assert native.decode([event.encode()])[0].event == ["a"]
+    assert decode([event.encode()])[0].event == ["a"]
 
 
 def test_warming_up_is_told_beside_those_who_have_a_score() -> None:

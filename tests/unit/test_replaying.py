@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
+from scorer.core.decode import Decoder
 from scorer.core.events import MAX_RECORD_BYTES
 from scorer.replaying.flow import Replay, replay
 from scorer.replaying.formats import JsonLines, Record
@@ -55,10 +56,15 @@ def test_records_keep_their_order_and_are_keyed_by_account(tmp_path: Path) -> No
     descriptor, writer, replayed = os.open(file, os.O_RDONLY), Writer(), Replay()
     try:
         reader, form = LineReader(descriptor), JsonLines(START)
-        asyncio.run(replay(reader, form, cast(InputWriter, writer), replayed, lambda _: None))
+        asyncio.run(replay(reader, form, Decoder(), cast(InputWriter, writer), replayed, lambda _: None))
     finally:
         os.close(descriptor)
-    assert writer.written == [("acme", lines[0]), ("acme", lines[1]), ("v", lines[3]), ("emca", lines[4])]
+    assert [(each.key, each.value) for each in writer.written] == [
+        ("acme", lines[0]),
+        ("acme", lines[1]),
+        ("v", lines[3]),
+        ("emca", lines[4]),
+    ]
     assert (replayed.sent, [(bad.line, bad.reason) for bad in replayed.bad]) == (4, [(3, "missing_field")])
 
 

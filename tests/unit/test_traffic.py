@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from scorer import scoring_file
 from scorer.checking import check
-from scorer.core.decode import decode
 from scorer.core.partitioner import partition_of
 from scorer.demo.subject import OUR_FILE
 from scorer.embedded.company import Company, Course
 from scorer.embedded.habits import OURS
 from scorer.embedded.records import DAY_SECONDS, JUNK, REPEATED, Day, Fate, Record
 from scorer.embedded.traffic import History
+from tests.decoding import decode
 from tests.oracle import Oracle
 
 NOW = 1_795_355_044.0

@@ -7,10 +7,13 @@ Rule 2: `group` tells the traits of its account. `identify` tells a person's: wh
   left out: Segment's own `address` is an object.
 Rule 3: `alias`, and `identify` without an account, are counted and otherwise left alone.
 Rule 4: the time is `timestamp`, unless the three times are there by which the client's clock is corrected.
+Rule 5: a batch is its calls, each for itself, with what the batch says of all of them: `context`, where the call's own
+  goes before, and when the batch was sent and received. Its `messageId` is the batch's: given to the calls, all but
+  the first would be repeats.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from scorer.core.decode import timestamps
 from scorer.core.decode.account_record import NO_ACCOUNT, CheckedTraits, checked_traits
@@ -18,6 +21,9 @@ from scorer.core.decode.faults import FaultFound, refused
 from scorer.core.decode.told import Told, first_of, within
 from scorer.core.decode.trait_values import is_trait
 from scorer.core.events import Reason
+
+MAX_CALLS: Final = 2_500
+"""In a batch: Segment's own limit. Each call that can't be used takes a line of the dead letter."""
 
 EVENTS: Final = frozenset(["track", "page", "screen"])
 CALLS: Final = EVENTS | {"identify", "group", "alias"}
@@ -30,6 +36,9 @@ _NAMES: Final = {
     "ts": "timestamp",
     "value": "properties.value",
 }
+OF_ALL_CALLS: Final = ("receivedAt", "sentAt")
+"""Fields of a batch that are its calls', besides its context."""
+
 _OF_PEOPLE: Final = frozenset(
     {
         "address",
@@ -54,10 +63,61 @@ _OF_PEOPLE: Final = frozenset(
 """Traits that Segment reserves for a person: as an account's, members would overwrite each other's."""
 
 
+class Shared(NamedTuple):
+    """What a batch says of all its calls, as it is written; empty where it says nothing."""
+
+    context: bytes
+    received_at: bytes
+    sent_at: bytes
+
+
+def is_call(fields: Mapping[Any, Any]) -> bool:
+    """By the type of call."""
+    call = fields.get("type")
+    return isinstance(call, str) and call in CALLS
+
+
+def is_batch(fields: Mapping[Any, Any]) -> bool:
+    """Whether this is a batch of calls; a call has no `batch`."""
+    return fields.get("batch") is not None and not is_call(fields)
+
+
+def calls(batch: Mapping[Any, Any]) -> list[Any]:
+    """The calls of a batch, each as if it had come alone. Raises FaultFound."""
+    found = batch["batch"]
+    if not isinstance(found, list):
+        raise refused(Reason.BAD_TYPE, "batch", found, "a list of calls")
+    if not found:
+        raise FaultFound(Reason.EMPTY, "batch holds no call")
+    if len(found) > MAX_CALLS:
+        raise FaultFound(Reason.BAD_VALUE, f"batch holds {len(found)} calls; allowed are {MAX_CALLS}")
+    shared = {name: batch[name] for name in OF_ALL_CALLS if batch.get(name) is not None}
+    context = batch.get("context")
+    if not isinstance(context, dict):
+        context = {}
+    return [_alone(call, shared, context) for call in found]
+
+
+def _alone(call: Any, shared: Mapping[str, Any], context: Mapping[Any, Any]) -> Any:
+    if not isinstance(call, dict):
+        return call
+    if "batch" in call:  # no call has one, and a batch is none
+        call = {name: value for name, value in call.items() if name != "batch"}
+    own = call.get("context")
+    if context and (own is None or isinstance(own, dict)):
+        call = {**call, "context": {**context, **(own or {})}}
+    return {**shared, **call}
+
+
+def checked_call(call: Any) -> Mapping[Any, Any]:
+    """A call of a batch. Raises FaultFound."""
+    if not isinstance(call, dict):
+        raise refused(Reason.BAD_TYPE, "the call", call, "an object")
+    return call
+
+
 def told(fields: Mapping[Any, Any]) -> Told | CheckedTraits:
     """An event, or an account's traits, of one call. Raises FaultFound."""
-    if "batch" in fields:
-        raise FaultFound(Reason.UNKNOWN_FORMAT, "a Segment batch can't be read: not yet; write each call by itself")
     call = fields.get("type")
     if call in ("identify", "group"):
         return _traits(fields, call)

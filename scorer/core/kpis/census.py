@@ -58,7 +58,7 @@ class Census:
         )
         order = np.argsort(members.row)
         ascending = members.row[order]
-        for run in sheet.runs():
+        for run in sheet.apart():
             if len(run):
                 self._tally(run, order[np.searchsorted(ascending, run.rows)], members.account, tally)
         daily = _by_account(tally.active, members.account, accounts)

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scorer.core.decode import decode
 from scorer.core.events import Reason
 from scorer.core.intake import Applied
 from scorer.core.journal.records import Entry
 from scorer.core.journal.records import decode as decode_record
 from scorer.core.model import BenchmarkRule, Curve, HistoryDays, Kind, Model, Scoring, Shape, Weight
 from scorer.core.partitioner import partition_of
+from tests.decoding import decode
 from tests.property.harness import Home, World, fold_of, small_steps, traits_of
 
 DAY_MS = 86_400_000

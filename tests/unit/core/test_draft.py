@@ -219,3 +219,24 @@ def test_an_account_is_new_with_the_first_record_that_needs_it() -> None:
 def test_a_small_chunk_is_one_piece(n: int) -> None:
     (piece,) = cut_up(n, wide_events(n), Newcomers())
     assert piece.to == n
+
+
+def test_events_of_one_record_stay_in_one_piece_which_ends_behind_it() -> None:
+    """A restart between two pieces would count the rest of a batch again, or never."""
+    n, a_record = 40_000, 2_500
+    at = np.arange(n) // a_record
+    offsets = np.arange(n // a_record) * 3 + 5
+    found = list(pieces(1_000, wide_events(n), at, offsets, Newcomers(), TraitNews()))
+    assert len(found) > 2
+    passed = 0
+    for piece in found:
+        assert piece.events is not None and len(piece.events) % a_record == 0
+        passed += len(piece.events)
+        assert piece.to == (1_000 if passed == n else offsets[passed // a_record])
+    assert passed == n
+
+
+def test_a_record_of_so_many_events_that_it_is_large_alone_is_one_piece() -> None:
+    n = 30_000
+    found = list(pieces(9, wide_events(n), np.full(n, 2), np.arange(4), Newcomers(), TraitNews()))
+    assert [(piece.to, len(piece.events or [])) for piece in found] == [(9, n)]

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from scorer.core.alert_rules import Rule, When
-from scorer.core.decode.native import decode
 from scorer.core.draft import Cut
 from scorer.core.events import MICRO, Reason
 from scorer.core.footing import Basis, OneGroup
@@ -19,6 +18,7 @@ from scorer.core.partition import PartitionState
 from scorer.core.partitioner import partition_of
 from scorer.core.publish import ScoreBatch, version
 from scorer.core.standing import State
+from tests.decoding import decode
 from tests.property.harness import decoded
 
 DAY_MS = 86_400_000
@@ -907,3 +907,42 @@ def test_the_last_entry_says_that_the_position_moved(monkeypatch: pytest.MonkeyP
     assert len(cuts) > 2
     assert (cuts[-1].moved, cuts[-1].position) == (True, 2)
     assert "t" not in cuts[-1].body
+
+
+# ---- batches: one record of several events
+
+
+def call(user: str, account: str = "acme", **more: object) -> Record:
+    at = {"timestamp": "2024-10-04T04:00:00Z", "groupId": account}  # TODAY, an hour before NOW
+    return {"type": "track", "event": "a", "userId": user} | at | more
+
+
+def test_each_call_of_a_batch_has_its_own_outcome() -> None:
+    home = partition_of("acme", 4)
+    elsewhere = next(name for name in "abcdefgh" if partition_of(name, 4) != home)
+    partition = Partition(scoring(exclude=("bot",)), home, 4)
+    group: Record = {"type": "group", "groupId": elsewhere, "traits": {"plan": "pro"}}
+    late = call("u", timestamp="2000-01-01T00:00:00Z")
+    calls = [call("u", messageId="1"), call("u", messageId="1"), call("bot"), late, call("x", elsewhere), group]
+    applied = partition.apply({"batch": [*calls, call("u", event="unheard of"), call("v", messageId="2")]})
+    assert outcomes(applied) == {
+        "counted": 2, "duplicate": 1, "excluded": 1, "late": 1, "unknown_type": 1, "dead_letter": 2,
+    }  # fmt: skip
+    assert [(each.index, each.call, each.reason) for each in applied.rejects] == [
+        (0, 4, Reason.WRONG_PARTITION),
+        (0, 5, Reason.WRONG_PARTITION),
+    ]
+    partition.counted()
+    assert partition.counts() == {"user:acme/u": 1, "user:acme/v": 1, "account:acme": 2}
+    assert partition.counts(partition.restored()) == partition.counts()
+
+
+def test_a_batch_read_again_counts_nothing_again_and_its_ids_are_known_ever_after() -> None:
+    partition = Partition()
+    batch: Record = {"batch": [call("u", messageId="1"), call("v"), call("u", messageId="2")]}
+    partition.apply(batch)
+    partition.counted()
+    partition.restart()
+    partition.offset = 0  # behind what the journal holds
+    assert outcomes(partition.apply(batch)) == {"replayed": 3}
+    assert outcomes(partition.apply(batch)) == {"duplicate": 2, "counted": 1}

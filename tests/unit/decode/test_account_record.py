@@ -8,8 +8,8 @@ from typing import Any
 import msgpack
 import pytest
 
-from scorer.core.decode import decode
 from scorer.core.events import MAX_TRAITS, AccountTraits, Reason, Reject
+from tests.decoding import decode
 
 EVENT = b'{"event":"a","user_id":"u","ts":0}'
 

@@ -6,9 +6,9 @@ from typing import Any
 import msgpack
 import pytest
 
-from scorer.core.decode import decode
 from scorer.core.decode.segment import corrected_ms
 from scorer.core.events import MICRO, AccountTraits, Reason
+from tests.decoding import decode
 from tests.oracle_input import as_native, counted, is_account_record, told
 
 TRACK = {
@@ -175,7 +175,6 @@ def test_a_clients_clock_is_corrected_by_when_it_sent() -> None:
 @pytest.mark.parametrize(
     ("record", "reason", "detail"),
     [
-        ({"batch": [TRACK]}, Reason.UNKNOWN_FORMAT, "a Segment batch can't be read: not yet"),
         ({**TRACK, "type": "delete"}, Reason.UNKNOWN_FORMAT, "type is 'delete'"),
         ({**TRACK, "sentAt": "soon"}, Reason.BAD_TIMESTAMP, "sentAt is 'soon'"),
         ({**TRACK, "sentAt": None, "timestamp": None}, Reason.MISSING_FIELD, "timestamp is missing"),

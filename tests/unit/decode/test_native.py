@@ -7,9 +7,9 @@ from typing import Any
 import msgpack
 import pytest
 
-from scorer.core.decode import decode
-from scorer.core.decode.native_record import MAX_DEPTH
+from scorer.core.decode.loose import MAX_DEPTH
 from scorer.core.events import MAX_RECORD_BYTES, EventColumns, Reason, Reject
+from tests.decoding import decode
 
 USUAL: dict[str, Any] = {
     "event_id": "0f5b",

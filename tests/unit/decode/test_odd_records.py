@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from scorer import scoring_file
-from scorer.core.decode import decode
 from scorer.core.events import MICRO, Reason, Reject
 from scorer.core.intake import Applied
 from scorer.core.model import Kind
 from scorer.core.partition import PartitionState
 from tests.bad_input import COUNTED, EVENT, Odd, odd_records
+from tests.decoding import decode
 from tests.deployment import NOW_MS, SCORING
 from tests.oracle_input import member_id
 from tests.property.harness import decoded

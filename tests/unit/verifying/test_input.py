@@ -4,7 +4,9 @@ import json
 import random
 from collections import defaultdict
 
+from scorer.core.decode import Decoder
 from scorer.core.model import Kind, Model, Scoring, Weight
+from scorer.stream.input_reader import Records
 from scorer.verifying.input import IdsRead, Recount, home_partition
 from scorer.verifying.sample import Chosen, Drawn, Entity, Sample
 from tests.oracle import Oracle
@@ -50,14 +52,14 @@ def records(seed: int, count: int) -> list[Record]:
 
 
 def recounted(sample: Sample, made: list[Record], chunk: int) -> Recount:
-    recount = Recount(SCORING, PARTITIONS, sample)
+    recount = Recount(SCORING, PARTITIONS, sample, Decoder())
     by_partition: dict[int, list[Record]] = defaultdict(list)
     for record in made:
         by_partition[record[0]].append(record)
     for partition, own in by_partition.items():
         for start in range(0, len(own), chunk):
             _, stamps, values = zip(*own[start : start + chunk], strict=True)
-            recount.take(partition, stamps, values, NOW_MS)
+            recount.take(Records(partition, list(stamps), list(values), {}, 0), NOW_MS)
             if start % 2:
                 recount.settle()
     recount.settle()
@@ -99,16 +101,16 @@ def test_a_part_of_the_entities_is_counted_as_all_are() -> None:
 
 def test_what_came_since_is_added_one_event_after_the_other() -> None:
     sample = Chosen(["acme"])
-    recount = Recount(SCORING, 1, sample)
+    recount = Recount(SCORING, 1, sample, Decoder())
 
     def opened(value: float) -> bytes:
         return json.dumps(
             {"event": "opened", "user_id": "ann", "account_id": "acme", "ts": NOW_MS, "value": value}
         ).encode()
 
-    recount.take(0, [NOW_MS], [opened(1)], NOW_MS)
+    recount.take(Records(0, [NOW_MS], [opened(1)], {}, 0), NOW_MS)
     recount.settle()
-    recount.take(0, [NOW_MS, NOW_MS], [opened(2), opened(4)], NOW_MS)
+    recount.take(Records(0, [NOW_MS, NOW_MS], [opened(2), opened(4)], {}, 0), NOW_MS)
     tally = sample.tallies[Entity("acme", "ann")]
     assert [sum(cells.values()) // 1_000_000 for cells in tally.states()] == [1, 3, 7]
     assert [sum(cells.values()) // 1_000_000 for cells in tally.states()] == [1, 3, 7]
