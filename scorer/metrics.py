@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,18 @@ from scorer.core.standing import band_name
 
 OUTCOMES = ("counted", "duplicate", "replayed", "late", "excluded", "unknown_type", "dead_letter", "trait")
 """What becomes of a record; `trait`: it told an account's traits."""
+
+KPI_RATIOS = (
+    "license_utilization",
+    "adoption_rate",
+    "stickiness",
+    "stickiness_wau_mau",
+    "stickiness_mean",
+    "breadth",
+    "depth",
+    "feature_adoption",
+)
+"""KPIs that are shares of 1."""
 
 ALERT_STATES = ("fired", "resolved")
 
@@ -148,6 +161,12 @@ class Metrics:
         self.benchmark_raw = Gauge(
             "scorer_benchmark_raw", "The benchmark in force.", ["model", "kind", "peers"], registry=registry
         )
+        self._kpi_ratio = Gauge(
+            "scorer_kpi_ratio",
+            "KPIs of segments and the product (all): shares of 1. Told by the owner of partition 0.",
+            ["kpi", "segment"],
+            registry=registry,
+        )
         self.benchmark_age_seconds = Gauge(
             "scorer_benchmark_age_seconds",
             "Seconds since the oldest benchmark in force was computed.",
@@ -204,6 +223,16 @@ class Metrics:
         for (rule, state), count in told.items():
             self._alerts.labels(rule, state).inc(count)
 
+    def set_kpis(self, segment: str, kpis: Mapping[str, Any]) -> None:
+        """What is known now of a segment, or of the product. What is undefined has no series."""
+        shares = {name: kpis[name] for name in KPI_RATIOS} | {"growth": kpis["growth"] and kpis["growth"] / 100}
+        for name, share in shares.items():
+            if share is not None:
+                self._kpi_ratio.labels(name, segment).set(share)
+            else:
+                self._kpi_ratio.labels(name, segment)  # `remove` warns about what isn't there
+                self._kpi_ratio.remove(name, segment)
+
     def forget_partition(self, topic: str, partition: int) -> None:
         """The partition went to another worker: its series end here."""
         label = str(partition)
@@ -215,3 +244,5 @@ class Metrics:
             gauge.labels(*labels)  # `remove` warns about what isn't there
             gauge.remove(*labels)
         self.score_distribution.forget(partition)
+        if partition == 0:
+            self._kpi_ratio.clear()

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +39,9 @@ from scorer.stream.topics import TopicNames, ensure_topics
 from scorer.stream.workplace import Workplace
 
 _log = structlog.get_logger(__name__)
+
+KPI_ROUNDS = 3
+"""KPIs look at complete days: they needn't be brought up to date as often as benchmarks."""
 
 STALLED_SECONDS = 60.0
 """Without a commit for so long beyond the brokers' patience, a worker with more to read gives up."""
@@ -125,10 +128,14 @@ class Worker:
                 publish_benchmark(scores, benchmark, raw)
                 owners.benchmark_changed(benchmark, raw)
 
+        def on_kpis(kind: str, entity_id: str, version: str, body: str, kpis: Mapping[str, Any]) -> None:
+            scores.kpis(kind, entity_id, version, body)
+            self.metrics.set_kpis(entity_id, kpis)
+
         log = JournalLog(connection, names.journal, patience=patience)
         letters = DeadLetters(connection, names.dead_letters, max_bytes=facts.dead_letter_bytes, patience=patience)
         alerts = AlertTopic(connection, names.alerts, patience=patience)
-        exchange = Exchange(connection, names, self._scoring, clock, on_benchmark, patience=patience)
+        exchange = Exchange(connection, names, self._scoring, clock, on_benchmark, on_kpis, patience=patience)
         name = settings.instance or socket.gethostname()
         identity = Identity.of(name, self._scoring)
         place = Workplace(
@@ -140,6 +147,7 @@ class Worker:
             partitions=facts.partitions,
             dedupe_ids=settings.dedupe_ids,
             publish_interval=settings.publish_interval,
+            kpi_interval=KPI_ROUNDS * settings.benchmark_interval,
             start=settings.start,
             clock=clock,
             log=log,

@@ -14,15 +14,19 @@ Rule 5: an account with traits but no event within the retention is `never_used`
     else `inactive`. If it had no traits either for a while, it may have been forgotten meanwhile: either is right,
     and it is in `gone`.
 Rule 6: the first state that fits: raw 0 without a benchmark is `warming_up`, not 1.
+Rule 7: first seen is a function of the days of the counted events alone, in whatever order they came: a day more than
+    400 days behind the one before it starts anew.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from fnmatch import fnmatchcase
+from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -42,12 +46,16 @@ from tests.oracle_input import (
     partition_of,
     told,
 )
+from tests.oracle_rules import NEWEST, OLDEST, Rules, self_benchmark, tenure_factor
 
 Entity = tuple[Kind, str]
 Cell = tuple[int, str]
 """Bucket and event type."""
 
 HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+REMEMBERED_DAYS = 400
+"""For how long after somebody's last event we remember when they were first seen (decision 10)."""
 EXACT = Context(prec=60)
 
 
@@ -78,11 +86,14 @@ class Oracle:
     """Counts events one at a time; tells all scores of any moment.
 
     With `partitions`, event ids are remembered per input partition, as a worker does it (the same id in accounts of
-    two partitions counts twice); without, over everything.
+    two partitions counts twice); without, over everything. `rules`: of a model, by its name.
     """
 
-    def __init__(self, scoring: Scoring, *, partitions: int | None = None) -> None:
+    def __init__(
+        self, scoring: Scoring, *, partitions: int | None = None, rules: Mapping[str, Rules] | None = None
+    ) -> None:
         self.scoring = scoring
+        self.rules = rules or {}
         self.partitions = partitions
         self.outcomes: dict[str, int] = defaultdict(int)
         self.largest_ts_ms: int | None = None
@@ -93,7 +104,9 @@ class Oracle:
         self._account_of: dict[str, str] = {}
         self.traits: dict[str, dict[str, str]] = {}
         """Of every account that has any."""
-        self._had_traits: set[str] = set()
+        self.once_told: set[tuple[str, str]] = set()
+        """Every trait's name and value that any account ever had."""
+        self.once_had_traits: set[str] = set()
         self._perhaps_forgotten: set[str] = set()
 
     def feed(
@@ -173,7 +186,8 @@ class Oracle:
             raise UnusableRecordError("bad_value")
         if merged:
             self.traits[account] = merged
-            self._had_traits.add(account)
+            self.once_had_traits.add(account)
+            self.once_told.update(merged.items())
         if merged and not before and account in self._members:
             newest = max(bucket for member in self._members[account] for bucket, _ in self._cells[member])
             if now_ms is None or newest < self._oldest(now_ms):
@@ -187,7 +201,24 @@ class Oracle:
 
     def _oldest(self, now_ms: int) -> int:
         """The oldest bucket within the retention."""
-        return self._bucket(now_ms) - self.scoring.retention + 1
+        return self._bucket(now_ms) - retention(self.scoring) + 1
+
+    def account_of(self, member: str) -> str | None:
+        return self._account_of.get(member)
+
+    def day(self, ms: int) -> int:
+        """The day that an instant lies in."""
+        return self.day_of(self._bucket(ms))
+
+    def day_of(self, bucket: int) -> int:
+        """The day that a bucket lies in; a bucket is a day or a divisor of one."""
+        return bucket * self.scoring.bucket_seconds // 86_400
+
+    def first_seen(self, kind: Kind, entity_id: str, until: int | None = None) -> int | None:
+        """The day an entity was first seen, by its events up to day `until`; None if it has none."""
+        members = [entity_id] if kind is Kind.USER else self._members.get(entity_id, set())
+        days = {self.day_of(bucket) for member in members for bucket, _ in self._cells.get(member, {})}
+        return first_day(day for day in days if until is None or day <= until)
 
     def _bucket(self, ms: int) -> int:
         return bucket_of(ms, self.scoring.bucket_seconds * 1000, self.scoring.timezone)
@@ -226,33 +257,81 @@ class Oracle:
 
         For `all`, and for every group that somebody is in; a group that is too small has its parent's benchmark.
         """
-        counts = self.counts(now_ms)
+        counts, current = self.counts(now_ms), self._bucket(now_ms)
         return {
             (model.name, kind.label, group): found
             for model in self.scoring.models
             for kind in model.kinds
             if model.curve.shape is not Shape.NONE
-            for group, found in self._yardsticks(model, kind, self._raws(model, kind, counts, now_ms)).items()
+            and self.rules_of(model).against == "peers"
+            and not (kind is Kind.ACCOUNT and self.rules_of(model).rollup == "mean")
+            for group, found in self._yardsticks(model, kind, self._raws(model, kind, counts, current)).items()
         }
 
-    def results(self, now_ms: int) -> dict[tuple[str, str, str], Result]:
-        """(model, kind, entity id) -> its score at `now_ms`, everybody rescored at once."""
+    def results(
+        self, now_ms: int, histories: Mapping[tuple[str, str, str], Mapping[int, float]] | None = None
+    ) -> dict[tuple[str, str, str], Result]:
+        """(model, kind, entity id) -> its score at `now_ms`, everybody rescored at once.
+
+        `histories`: the raws at the close of days, by day, for models that measure entities against themselves.
+        Without, those that follow from the counts, as if no event had come after the close of its day.
+        """
         counts = self.counts(now_ms)
-        results: dict[tuple[str, str, str], Result] = {}
-        for model in self.scoring.models:
-            for kind in model.kinds:
-                raws = self._raws(model, kind, counts, now_ms)
-                yardsticks = self._yardsticks(model, kind, raws)
-                for entity_id, raw in raws.items():
-                    result = _result(model, raw, yardsticks[self.group(model, kind, entity_id)])
-                    if kind is Kind.ACCOUNT and entity_id not in self._members:
-                        result = Result(None, 0.0, None, "never_used", result.benchmark)
-                    results[model.name, kind.label, entity_id] = result
+        return {
+            (model.name, kind.label, entity_id): result
+            for model in self.scoring.models
+            for kind in model.kinds
+            for entity_id, result in self._results_of(model, kind, counts, now_ms, histories).items()
+        }
+
+    def _results_of(
+        self,
+        model: Model,
+        kind: Kind,
+        counts: Mapping[Entity, Mapping[Cell, int]],
+        now_ms: int,
+        histories: Mapping[tuple[str, str, str], Mapping[int, float]] | None,
+    ) -> dict[str, Result]:
+        rules = self.rules_of(model)
+        results: dict[str, Result] = {}
+        if kind is Kind.ACCOUNT and rules.rollup == "mean":
+            users = self._results_of(model, Kind.USER, counts, now_ms, histories)
+            for _, account in (entity for entity in self._present(counts) if entity[0] is kind):
+                of_account = [result for member, result in users.items() if self._account_of.get(member) == account]
+                results[account] = mean_result(model, of_account)
+        else:
+            raws = self._raws(model, kind, counts, self._bucket(now_ms))
+            yardsticks = self._yardsticks(model, kind, raws)
+            own = self.daily_raws(model, kind, now_ms) if rules.against == "self" and histories is None else {}
+            for entity_id, raw in raws.items():
+                yardstick = yardsticks[self.group(model, kind, entity_id)]
+                if rules.against == "self":
+                    history = own if histories is None else histories
+                    days = history.get((model.name, kind.label, entity_id), {})
+                    yardstick = Yardstick(self_benchmark(days, self.day(now_ms)), 0, model.curve.steepness or 3.0)
+                results[entity_id] = _result(model, raw, yardstick)
+        if kind is Kind.ACCOUNT:
+            for account in results.keys() - self._members.keys():
+                results[account] = Result(None, 0.0, None, "never_used", results[account].benchmark)
         return results
+
+    def daily_raws(self, model: Model, kind: Kind, now_ms: int) -> dict[tuple[str, str, str], dict[int, float]]:
+        """The raws that a self benchmark looks at: at the close of days 84 to 28 days back, by entity and day."""
+        counts, today = self.counts(), self.day(now_ms)
+        raws: dict[tuple[str, str, str], dict[int, float]] = defaultdict(dict)
+        for day in range(today - OLDEST, today - NEWEST + 1):
+            last_bucket = (day + 1) * 86_400 // self.scoring.bucket_seconds - 1
+            for entity_id, raw in self._raws(model, kind, counts, last_bucket).items():
+                if self.first_seen(kind, entity_id, until=day) is not None:
+                    raws[model.name, kind.label, entity_id][day] = raw or 0.0
+        return raws
+
+    def rules_of(self, model: Model) -> Rules:
+        return self.rules.get(model.name, Rules())
 
     def gone(self, now_ms: int) -> set[tuple[str, str, str]]:
         """(model, kind, entity id) of those that are known no more, or may not be (Rules 4 and 5)."""
-        known = self.counts().keys() | {(Kind.ACCOUNT, account) for account in self._had_traits}
+        known = self.counts().keys() | {(Kind.ACCOUNT, account) for account in self.once_had_traits}
         gone = known - self._present(self.counts(now_ms))
         return {
             (model.name, kind.label, entity_id)
@@ -262,12 +341,32 @@ class Oracle:
         }
 
     def _raws(
-        self, model: Model, kind: Kind, counts: Mapping[Entity, Mapping[Cell, int]], now_ms: int
+        self, model: Model, kind: Kind, counts: Mapping[Entity, Mapping[Cell, int]], current: int
     ) -> dict[str, float | None]:
-        """Raw of every entity of the kind; None without an event in the window that the model weighs."""
-        current = self._bucket(now_ms)
+        """Raw of every entity of the kind, in bucket `current`; None without an event in the window that weighs."""
         present = (entity for entity in self._present(counts) if entity[0] is kind)
-        return {entity[1]: raw_score(model, kind, counts.get(entity, {}), current) for entity in present}
+        return {entity[1]: self._raw(model, entity, counts, current) for entity in present}
+
+    def _raw(
+        self, model: Model, entity: Entity, counts: Mapping[Entity, Mapping[Cell, int]], current: int
+    ) -> float | None:
+        kind, entity_id = entity
+        raw = exact_raw(model, kind, counts.get(entity, {}), current)
+        if kind is Kind.ACCOUNT and self.rules_of(model).rollup == "sum":
+            users = [(Kind.USER, member) for member in self._members.get(entity_id, set())]
+            raws = [exact_raw(model, Kind.USER, counts.get(user, {}), current) for user in users]
+            with localcontext(EXACT):
+                active = [raw for raw in raws if raw is not None]
+                raw = sum(active, Decimal(0)) if active else None
+        if raw is None or self.rules_of(model).tenure == "as_is":
+            return None if raw is None else float(raw)
+        today = self.day_of(current)
+        first_seen = self.first_seen(kind, entity_id, until=today)
+        assert first_seen is not None, "with an event in the window"
+        window_days = Fraction(model.window * self.scoring.bucket_seconds, 86_400)
+        factor = tenure_factor(window_days, today - first_seen)
+        with localcontext(EXACT):
+            return float(raw * factor.numerator / factor.denominator)
 
     def _present(self, counts: Mapping[Entity, Mapping[Cell, int]]) -> set[Entity]:
         """Who exists for sure (Rules 4 and 5); `counts` are those within the retention."""
@@ -298,6 +397,22 @@ class Oracle:
         return found
 
 
+def retention(scoring: Scoring) -> int:
+    """For how many buckets counts are kept: the longest window of the models and, of KPIs, 2N + 1 and N + 8 days."""
+    windows = [model.window for model in scoring.models]
+    if scoring.kpis is not None:
+        a_day = DAY_MS // 1000 // scoring.bucket_seconds
+        windows += [(2 * scoring.kpis.window + 1) * a_day, (scoring.kpis.window + 8) * a_day]
+    return max(windows)
+
+
+def first_day(days: Iterable[int]) -> int | None:
+    """The first of the days that are remembered (Rule 7)."""
+    ordered = sorted(days)
+    starts = ordered[:1] + [day for before, day in pairwise(ordered) if day - before > REMEMBERED_DAYS]
+    return starts[-1] if starts else None
+
+
 def peer_path(peers: Sequence[str], traits: Mapping[str, str]) -> list[str]:
     """The peer groups that traits put an account in: everyone's first, its own last."""
     path = ["all"]
@@ -311,6 +426,12 @@ def peer_path(peers: Sequence[str], traits: Mapping[str, str]) -> list[str]:
 
 def raw_score(model: Model, kind: Kind, cells: Mapping[Cell, int], current: int) -> float | None:
     """SCORING 2.1 over cells in units of 1e-6, in bucket `current`; None without an event in the window that weighs."""
+    raw = exact_raw(model, kind, cells, current)
+    return None if raw is None else float(raw)
+
+
+def exact_raw(model: Model, kind: Kind, cells: Mapping[Cell, int], current: int) -> Decimal | None:
+    """`raw_score` before it is a float."""
     total, any_event = Decimal(0), False
     with localcontext(EXACT):
         for (bucket, event), micros in cells.items():
@@ -324,7 +445,7 @@ def raw_score(model: Model, kind: Kind, cells: Mapping[Cell, int], current: int)
             if model.half_life is not None:
                 points *= _decay(age, model.half_life)
             total += points
-    return max(float(total), 0.0) if any_event else None
+    return max(total, Decimal(0)) if any_event else None
 
 
 @lru_cache(maxsize=4096)
@@ -380,6 +501,20 @@ def _result(model: Model, raw: float | None, yardstick: Yardstick) -> Result:
         return Result(None, raw, None, "warming_up", None)
     score = curve_score(replace(model.curve, steepness=yardstick.steepness), raw, benchmark)
     return Result(score, raw, band_of(model.bands, score), "scored", benchmark)
+
+
+def mean_result(model: Model, users: Sequence[Result]) -> Result:
+    """An account's with `rollup: mean`, from those of its users (tests/oracle_rules.py, Rule 3)."""
+    bottom = 0.0 if model.curve.shape is Shape.NONE else 1.0
+    if all(user.state == "inactive" for user in users):
+        return Result(bottom, 0.0, "inactive", "inactive", None)
+    scores = [Fraction(user.score) for user in users if user.score is not None and user.raw > 0]
+    if scores:
+        mean = float(sum(scores) / len(scores))
+        return Result(mean, mean, band_of(model.bands, mean), "scored", None)
+    if any(user.state == "warming_up" for user in users):
+        return Result(None, 0.0, None, "warming_up", None)
+    return Result(bottom, 0.0, band_of(model.bands, bottom), "scored", None)
 
 
 def band_of(bands: Sequence[Band], score: float) -> str:

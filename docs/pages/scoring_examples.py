@@ -51,6 +51,7 @@ models:
 alerts:
   churn_risk: {model: engagement, kind: account, when: {crossed_below: 25}, cooldown: 1d, severity: critical}
   champion: {model: engagement, kind: user, when: {band_changed: [champion]}, severity: info}
+kpis: {window: 30d, goals: {license_utilization: 0.8}}
 history: {user: 30d, account: 400d}
 """
 
@@ -103,6 +104,12 @@ alerts:
   risen: {model: engagement, kind: user, when: {crossed_above: 90}}
   moved: {model: engagement, kind: account, when: {band_changed: true}}
   in_danger: {model: engagement, kind: account, when: {band_changed: [at_risk, inactive]}}
+""",
+    "KpiKeys": """
+segments: [plan, region]               # KPIs of all accounts that share a trait's value, too
+kpis:
+  window: 30d
+  goals: {license_utilization: 0.8, stickiness: 0.25}
 """,
     "HistoryKeys": """
 history: {user: 30d, account: 400d}

@@ -56,6 +56,11 @@ _SECTIONS = {
     "CurveKeys": ("`curve`", ""),
     "RuleKeys": ("`alerts`: a rule", "In the file, by the rule's name: 1 to 64 of a-z, 0-9, `_` and `-`."),
     "WhenKeys": ("`when`", ""),
+    "KpiKeys": (
+        "`kpis`",
+        "What each KPI is, and what it rests on, is in [decision 10](decisions/0010-kpis.md). They look at complete days "
+        "(UTC), so counts are kept for two windows and today.",
+    ),
     "HistoryKeys": ("`history`", ""),
 }
 

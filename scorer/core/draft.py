@@ -15,7 +15,7 @@ from scorer.core.events import Int64s, TraitChanges
 from scorer.core.footing import Ground
 from scorer.core.model import Kind, Model
 from scorer.core.outbox import SentAlert
-from scorer.core.publish import ScoreBatch
+from scorer.core.publish import KpiBatch, ScoreBatch
 from scorer.core.roster import EntityKey
 from scorer.core.score import Floats
 from scorer.core.standing import StandingChange
@@ -196,6 +196,7 @@ class Cut:
     alerts_again: list[SentAlert] = field(default_factory=list)
     freed: list[EntityKey] = field(default_factory=list)
     batches: list[ScoreBatch] = field(default_factory=list)
+    kpis: list[KpiBatch] = field(default_factory=list)
     telling: int = 0
     size: int = 0
 
@@ -213,6 +214,7 @@ class Draft:
     pieces: list[Piece] = field(default_factory=list)
     judged: list[Judged | ClosedDays] = field(default_factory=list)
     rules: list[RuleNews] = field(default_factory=list)
+    kpis: list[KpiBatch] = field(default_factory=list)
     size: int = 0
     scores: int = 0
     """How many are told anew."""

@@ -16,6 +16,7 @@ from scorer.core.dedupe import RecentIds
 from scorer.core.draft import unpack_accounts, unpack_users
 from scorer.core.events import Int64s
 from scorer.core.history import History
+from scorer.core.kpis.board import Board
 from scorer.core.model import Kind
 from scorer.core.outbox import Outbox
 from scorer.core.roster import EntityKey, Roster
@@ -61,6 +62,7 @@ class ModelInForce:
 class Fold:
     """The state of one partition. Times are epoch milliseconds; `position` is a source offset, None before a start.
 
+    `board`: the KPIs, where a scoring file that asks for them is bound; `kpis_due`: whom of it has had events since.
     `today` is the day (`scorer/core/calendar.py`) after the last one that closed, None before the first `now`.
     `counted_from` is the source offset that counting began at; None where an older journal doesn't tell.
     """
@@ -84,6 +86,8 @@ class Fold:
         self.redis_through = ""
         self.redis_id = ""
         self.dirty = np.zeros(0, np.bool_)
+        self.board: Board | None = None
+        self.kpis_due = np.zeros(0, np.bool_)
         self.restored_events = 0
         self._expire_before = 0
 
@@ -129,10 +133,12 @@ class Fold:
             account = events
         self.counts.add(cell_keys(rows, events.buckets, events.types), events.values)
         self.counts.add(cell_keys(parents, account.buckets, account.types), account.values)
-        np.maximum.at(self.roster.last_ms, rows, events.ts_ms)
-        np.maximum.at(self.roster.last_ms, parents, account.ts_ms)
+        self.roster.saw(rows, events.buckets, events.ts_ms)
+        self.roster.saw(parents, account.buckets, account.ts_ms)
         self.dirty[rows] = True
         self.dirty[parents] = True
+        if self.board is not None:
+            self.kpis_due[rows] = True
         self.event_ms = max(self.event_ms, int(events.ts_ms.max()))
 
     def expire_due(self) -> None:
@@ -179,6 +185,8 @@ class Fold:
     def release(self, rows: Int64s) -> list[EntityKey]:
         """Forget the entities of some rows; returns who they were."""
         keys = [key for row in rows.tolist() if (key := self.roster.keys[row]) is not None]
+        if self.board is not None:
+            self.board.forget(rows)
         self.roster.release(rows.tolist())
         for row in rows.tolist():
             self.traits.forget(row)
@@ -198,7 +206,9 @@ class Fold:
         """Give every column of rows the roster's length."""
         rows = len(self.roster.kind)
         if rows > len(self.dirty):
-            self.dirty = np.concatenate([self.dirty, np.zeros(rows - len(self.dirty), np.bool_)])
+            more = np.zeros(rows - len(self.dirty), np.bool_)
+            self.dirty = np.concatenate([self.dirty, more])
+            self.kpis_due = np.concatenate([self.kpis_due, more])
         for history in self.history.values():
             history.fit(rows)
         for model in self.models.values():

@@ -96,6 +96,8 @@ class Intake:
         self._state.fit()
         self._state.dirty[[row for row, _ in told.changes]] = True
         self._state.passes.regroup(told.changes)
+        if self._state.board is not None:
+            self._state.board.note_traits(told.changes)
         return told
 
     def _verdicts(

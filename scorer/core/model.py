@@ -6,7 +6,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,6 +15,9 @@ from scorer.core.calendar import Calendar
 
 if TYPE_CHECKING:
     from scorer.core.alert_rules import Rule
+
+
+WEEK = 7
 
 
 class Kind(IntEnum):
@@ -120,13 +123,37 @@ class HistoryDays:
     account: int = 400
 
 
+@dataclass(frozen=True, slots=True)
+class EventTags:
+    """What KPIs are to know of an event type; the value of a `duration` type is seconds."""
+
+    core: bool = False
+    advanced: bool = False
+    integration: bool = False
+    duration: bool = False
+
+
+@dataclass(frozen=True)
+class KpiRules:
+    """Which KPIs are computed (SCORING 3): over a `window` of complete days, and the goals of some, by name."""
+
+    window: int = 30
+    goals: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def days(self) -> int:
+        """How many days they look at: today, the window and the one before it, and the week one window ago."""
+        return max(2 * self.window, self.window + WEEK) + 1
+
+
 @dataclass(frozen=True)
 class Scoring:
     """A scoring file: the width of a bucket, the types that count, who is left out, the models, the alerts' rules, and
     how much history is kept.
 
-    `segments`: traits that KPIs and peer groups may be split by; `history`: how much of it is kept; `timezone`: of
-    days, other than UTC only where a bucket is a day.
+    `segments`: traits that KPIs and peer groups may be split by; `history`: how much of it is kept; `tags`: of the
+    event types that have some; `kpis`: None where none are computed; `timezone`: of days, other than UTC only where a
+    bucket is a day.
     """
 
     bucket_seconds: int
@@ -136,6 +163,8 @@ class Scoring:
     alerts: tuple["Rule", ...] = ()
     segments: tuple[str, ...] = ()
     history: HistoryDays = HistoryDays()
+    tags: Mapping[str, EventTags] = field(default_factory=dict)
+    kpis: KpiRules | None = None
     timezone: str = "UTC"
 
     @cached_property
@@ -145,8 +174,9 @@ class Scoring:
 
     @cached_property
     def retention(self) -> int:
-        """The longest window of any model, in buckets: older cells are let go."""
-        return max(model.window for model in self.models)
+        """In buckets, the longest window of any model, or what KPIs look back: older cells are let go."""
+        longest = max(model.window for model in self.models)
+        return longest if self.kpis is None else max(longest, self.kpis.days * self.calendar.buckets_a_day)
 
     @cached_property
     def hash(self) -> str:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from math import nan
-from typing import Any
+from typing import Any, cast
 
 import msgpack
 import numpy as np
@@ -28,15 +28,22 @@ from scorer.core.fold import Fold, ModelInForce
 from scorer.core.footing import Bases
 from scorer.core.intake import Applied, Intake
 from scorer.core.journal.records import JournalError
+from scorer.core.kpis.board import Board
+from scorer.core.kpis.documents import kpi_body
 from scorer.core.model import Model, Scoring
 from scorer.core.outbox import SentAlert
-from scorer.core.publish import ScoreBatch
+from scorer.core.publish import KpiBatch, ScoreBatch
 from scorer.core.roster import EntityKey
 from scorer.core.scoring_pass import ScoringPass
 from scorer.core.views import freed_batch, score_batch
 
 FREED_A_CUT = 100_000
 """At most so many rows are freed in one journal entry."""
+
+
+KPIS_A_STEP = 200
+KPI_STEPS = 10
+"""At most so many steps' KPIs go into one journal entry's news."""
 
 
 @dataclass(slots=True)
@@ -108,6 +115,7 @@ class PartitionState(Fold):
         self.intake.bind(seed)
         self._models_before = dict(self.models)
         self._adopt_models()
+        self.board = Board(self, self.scoring) if self.scoring.kpis is not None else None
         self.passes.bind()
         self._alerts_again = len(self.outbox) > 0
         for _, code, rows in list(self.unacknowledged.rows()):
@@ -157,6 +165,8 @@ class PartitionState(Fold):
             self.passes.tell_again(code, self.roster.live_rows())
         self.telling += 1
         self._tell_freed_again()
+        if self.board is not None:
+            self.board.tell_again()
 
     def _tell_freed_again(self) -> None:
         known = self.roster.row_of
@@ -201,6 +211,27 @@ class PartitionState(Fold):
             self.close_days(closed)
             self.draft.add_closed(closed)
 
+    # ---- KPIs
+
+    def survey(self) -> Iterator[None]:
+        """Bring the KPIs up to date, as of the last pass's now, in steps well under 50 ms; some of what is news goes
+        into the draft. May be left after any step."""
+        if self.board is None:
+            return
+        yield from self.board.count(self.scoring.calendar.day_of(self.now_ms))
+        for _ in range(KPI_STEPS):
+            rows = self.board.take_untold(KPIS_A_STEP)
+            if not rows:
+                break
+            self.draft.kpis.append(self._kpi_batch(rows))
+            yield
+
+    def _kpi_batch(self, rows: list[int]) -> KpiBatch:
+        board, last_ms = cast(Board, self.board), self.roster.last_ms
+        ids = [self.roster.account_of(row) or "" for row in rows]
+        bodies = [kpi_body(board.kpis(row), last_ms[row].item() / 1000 if last_ms[row] else None) for row in rows]
+        return KpiBatch(self.partition, "", ids, bodies)
+
     # ---- journal
 
     def acknowledged(self, redis_through: str, redis_id: str) -> None:
@@ -219,6 +250,9 @@ class PartitionState(Fold):
         """What happened since the last cut, as journal entries (none if nothing did)."""
         before = self._journaled_position
         cuts = self.draft.cuts(before if before is not None else 0)
+        if self.draft.kpis:
+            cuts[-1].body["kp"] = True  # an entry of its own, if need be: they need a version
+            cuts[-1].kpis.extend(self.draft.kpis)
         self.draft = Draft()
         if self._models_news is not None:
             cuts[0].body["mo"], self._models_news = self._models_news, None
@@ -268,6 +302,10 @@ class PartitionState(Fold):
         at = self.now_ms / 1000
         for model in self.scoring.models if cut.freed else ():
             batches.extend(freed_batch(self.partition, model, kind, cut.freed, at) for kind in model.kinds)
+        gone = [account for account, user in cut.freed if user is None and account is not None]
+        if self.board is not None and gone:
+            body = kpi_body(self.board.nobodys(), None)
+            cut.kpis.append(KpiBatch(self.partition, "", gone, [body] * len(gone), freed=True))
         cut.batches.extend(batch for batch in batches if batch is not None)
 
     def landed(self, cut: Cut, version: str) -> tuple[list[ScoreBatch], list[SentAlert]]:
@@ -286,6 +324,10 @@ class PartitionState(Fold):
             self._alerts_again = len(self.outbox) > 0
             return [], []
         return [replace(batch, version=version) for batch in cut.batches], [*cut.alerts_again, *cut.alerts]
+
+    def landed_kpis(self, cut: Cut, version: str) -> list[KpiBatch]:
+        """Likewise for KPIs: those that were lost with Redis are told again anyway."""
+        return [replace(batch, version=version) for batch in cut.kpis] if cut.telling == self.telling else []
 
     def take_tally(self) -> "Tally":
         """What the entries that landed since the last call changed."""

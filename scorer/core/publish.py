@@ -19,6 +19,21 @@ def version(epoch: int, number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class KpiBatch:
+    """Changed KPIs of some accounts in one partition: by id a JSON object that lacks the version. With `freed` each is
+    the last of its account, with a time to live."""
+
+    partition: int
+    version: str
+    account_id: list[str]
+    body: list[str]
+    freed: bool = False
+
+    def __len__(self) -> int:
+        return len(self.account_id)
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreBatch:
     """Changed scores of one model in one partition, as columns of length n; null is nan in float columns.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scorer.core.events import Int64s
 from scorer.core.model import Kind
@@ -16,6 +17,12 @@ EntityKey = tuple[str | None, str | None]
 """(account id or None, user id); an account itself is (account id, None)."""
 
 NO_PARENT = -1
+
+NEVER = np.iinfo(np.int32).max
+"""The first bucket of who had no event."""
+
+REMEMBERED_DAYS = 400
+"""For so long after a member's last event it is remembered, at least, since when it is known."""
 
 
 def entity_id(key: EntityKey) -> str:
@@ -49,7 +56,7 @@ def _encoded(text: str) -> str:
 
 class Roster:
     """Entity keys <-> rows, and what is known of each row: whether it stands for somebody, kind, its account's
-    row, its newest event.
+    row, its newest event, the bucket of its earliest one.
     """
 
     def __init__(self) -> None:
@@ -58,12 +65,18 @@ class Roster:
         self.kind = np.zeros(0, np.int8)
         self.parent = np.zeros(0, np.int32)
         self.last_ms: Int64s = np.zeros(0, np.int64)
+        self.first_bucket = np.zeros(0, np.int32)
         self.live = np.zeros(0, np.bool_)
         self._free: dict[int, None] = {}  # an ordered set
 
     def __len__(self) -> int:
         """How many rows there are, free ones included."""
         return len(self.keys)
+
+    def saw(self, rows: NDArray[np.integer], buckets: NDArray[np.integer], ts_ms: Int64s) -> None:
+        """Some entities had events."""
+        np.maximum.at(self.last_ms, rows, ts_ms)
+        np.minimum.at(self.first_bucket, rows, buckets)
 
     def live_rows(self) -> Int64s:
         """The rows that stand for an entity, ascending."""
@@ -91,6 +104,7 @@ class Roster:
         self.kind[row] = Kind.ACCOUNT if key[1] is None else Kind.USER
         self.parent[row] = parent
         self.last_ms[row] = 0
+        self.first_bucket[row] = NEVER
 
     def enter_restored(self, accounts: Sequence[tuple[int, str]], users: Sequence[tuple[int, int, str]]) -> None:
         """Enter what a journal entry brought: (row, account id) and (row, account's row or -1, user id).
@@ -116,6 +130,7 @@ class Roster:
         self.kind[rows] = Kind.ACCOUNT if keys[0][1] is None else Kind.USER
         self.parent[rows] = NO_PARENT
         self.last_ms[rows] = 0
+        self.first_bucket[rows] = NEVER
 
     def reserve(self, rows: int) -> None:
         """Have at least so many rows; the new ones are free until they are entered."""
@@ -142,6 +157,6 @@ class Roster:
 
     def _grow(self, needed: int) -> None:
         size = max(needed, len(self.kind) * 3 // 2, 64)
-        for name in ("kind", "parent", "last_ms", "live"):
+        for name in ("kind", "parent", "last_ms", "first_bucket", "live"):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros(size - len(column), column.dtype)]))

@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from scorer.core.admission import Gate
 from scorer.core.benchmark_summary import Summary
+from scorer.core.calendar import DAY_MS
 from scorer.core.events import Int64s, TraitChanges
 from scorer.core.footing import Bases
 from scorer.core.judging import Judge, Judgement
 from scorer.core.model import Kind, Model
 from scorer.core.peer_shares import Lineages, peer_shares
 from scorer.core.peers import PeerGroups
+from scorer.core.roster import REMEMBERED_DAYS
 from scorer.core.score import CellView, Floats, RawScorer
 from scorer.core.standing import State
 
@@ -373,6 +375,9 @@ class ScoringPass:
         rows = state.roster.live_rows()
         empty = rows[~held[rows]]
         empty = empty[~state.has_history(empty)]
+        if state.scoring.kpis is not None:
+            remembered = state.roster.last_ms[empty] >= state.now_ms - (REMEMBERED_DAYS + 1) * DAY_MS
+            empty = empty[~(remembered & (state.roster.kind[empty] == Kind.USER))]
         is_account = state.roster.kind[empty] == Kind.ACCOUNT
         self._freeable = np.concatenate([empty[~is_account], empty[is_account]])
 

@@ -35,9 +35,18 @@ class Sheet:
         yield from self.base.cut(PIECE_CELLS)
         yield from self.over.cut(PIECE_CELLS)
 
+    def apart(self) -> Iterator[Run]:
+        """The same where each cell stands once."""
+        yield from self._alone().cut(PIECE_CELLS)
+        yield from self.over.cut(PIECE_CELLS)
+
     def cells(self) -> Cells:
         """All cells."""
+        return summed([self._alone().cells(), self.over.cells()]) if len(self.over) else self.base.cells()
+
+    def _alone(self) -> Run:
+        """What of the base counts."""
         if not len(self.over):
-            return self.base.cells()
+            return self.base
         alone = self.base.rows[~np.isin(self.base.rows, self.over.rows)]
-        return summed([self.base.of_rows(alone.astype(np.int64)).cells(), self.over.cells()])
+        return self.base.of_rows(alone.astype(np.int64))

@@ -52,7 +52,13 @@ def freeze(fold: Fold) -> Iterator[dict[str, Any]]:
     standings = [held.standing.of(code, rows) for code, held in fold.models.items()]
     sides = [part for rule in fold.rules.states.values() for part in rule.columns().parts(_SIDES)]
     holds = [(code, held.hold.columns()) for code, held in fold.models.items() if len(held.hold)]
-    frozen = (list(roster.keys), roster.kind[rows], roster.parent[rows], roster.last_ms[rows])
+    frozen = (
+        list(roster.keys),
+        roster.kind[rows],
+        roster.parent[rows],
+        roster.last_ms[rows],
+        roster.first_bucket[rows],
+    )
     due = [(code, np.flatnonzero(held.delta_due)) for code, held in fold.models.items()]
     rest = _bodies(rows, frozen, fold.traits.items(), fold.counts.runs(), fold.ids.columns(), standings)
     first = chain(_first_bodies(head, list(fold.types), fold), _rule_bodies(sides, holds))
@@ -84,18 +90,22 @@ def _rule_bodies(sides: Iterable[RuleChange], holds: Iterable[tuple[int, HoldCha
 
 def _bodies(
     rows: Int64s,
-    roster: tuple[list[EntityKey | None], NDArray[np.int8], NDArray[np.int32], Int64s],
+    roster: tuple[list[EntityKey | None], NDArray[np.int8], NDArray[np.int32], Int64s, NDArray[np.int32]],
     traits: list[tuple[int, Mapping[str, str]]],
     runs: Sequence[Run],
     ids: tuple[Hashes, Hashes],
     standings: list[StandingChange],
 ) -> Iterator[dict[str, Any]]:
-    keys, kinds, parents, last_ms = roster
+    keys, kinds, parents, last_ms, first = roster
     yield from _entities(keys, rows, kinds, parents)
     for some_traits in _by_size(traits, lambda item: sum(len(name) + len(text) + 2 for name, text in item[1].items())):
         yield {"tr": some_traits}
     for part in _cut(len(rows), _HASHES // 2):
-        yield {"lr": rows[part].astype("<i4").tobytes(), "lm": last_ms[part].astype("<i8").tobytes()}
+        yield {
+            "lr": rows[part].astype("<i4").tobytes(),
+            "lm": last_ms[part].astype("<i8").tobytes(),
+            "lf": first[part].astype("<i4").tobytes(),
+        }
     for cells in in_parts(runs, _CELLS):
         yield {"ck": cells.keys.astype("<i8").tobytes(), "cv": cells.values.astype("<i8").tobytes()}
     for generation, hashes in zip(("hp", "hc"), ids, strict=True):
@@ -173,7 +183,9 @@ def load(fold: Fold, body: dict[str, Any]) -> None:
     for row, traits in body.get("tr", ()):
         fold.traits.set(row, traits)
     if "lr" in body:
-        fold.roster.last_ms[np.frombuffer(body["lr"], "<i4")] = np.frombuffer(body["lm"], "<i8")
+        rows = np.frombuffer(body["lr"], "<i4")
+        fold.roster.last_ms[rows] = np.frombuffer(body["lm"], "<i8")
+        fold.roster.first_bucket[rows] = np.frombuffer(body["lf"], "<i4")
     if "ck" in body:
         fold.counts.add(np.frombuffer(body["ck"], "<i8"), np.frombuffer(body["cv"], "<i8"))
     none = np.empty(0, np.uint64)

@@ -8,8 +8,10 @@ from scorer.core.model import (
     Band,
     BenchmarkRule,
     Curve,
+    EventTags,
     HistoryDays,
     Kind,
+    KpiRules,
     Model,
     Scoring,
     Shape,
@@ -19,7 +21,7 @@ from scorer.durations import format_duration, parse_duration
 from scorer.scoring_file.alert_resolution import rule_of, rule_problems
 from scorer.scoring_file.document import Document
 from scorer.scoring_file.problems import KeyPath, Problem, ScoringFileError
-from scorer.scoring_file.schema import AUTO, CapKeys, ModelKeys, ScoringKeys, WeightKeys
+from scorer.scoring_file.schema import AUTO, CapKeys, KpiKeys, ModelKeys, ScoringKeys, WeightKeys
 from scorer.suggestion import suggest
 
 _DAY = timedelta(days=1)
@@ -29,6 +31,9 @@ MOST_BUCKETS = 100_000
 
 FEWEST_HISTORY_DAYS = 8
 """`delta` looks at the close of 7 days ago, and that of the day before tells whose delta a new day changes."""
+
+MOST_KPI_DAYS = 90
+"""Counts are kept for twice as long."""
 
 MOST_HISTORY_DAYS = {"user": 400, "account": 4_000}
 
@@ -48,9 +53,19 @@ def resolve(document: Document, keys: ScoringKeys) -> Scoring:
         exclude_users=tuple(dict.fromkeys(keys.exclude.users)),
         segments=tuple(sorted(keys.segments)),
         alerts=tuple(rule_of(name, rule, models[rule.model]) for name, rule in sorted(keys.alerts.items())),
+        tags={
+            event: EventTags(tags.core, tags.advanced, tags.integration, tags.duration)
+            for event, tags in sorted(keys.events.items())
+            if tags.core or tags.advanced or tags.integration or tags.duration
+        },
+        kpis=None if keys.kpis is None else _kpis(keys.kpis),
         timezone=keys.timezone,
         history=HistoryDays(parse_duration(keys.history.user) // _DAY, parse_duration(keys.history.account) // _DAY),
     )
+
+
+def _kpis(keys: KpiKeys) -> KpiRules:
+    return KpiRules(parse_duration(keys.window) // _DAY, {str(name): float(keys.goals[name]) for name in keys.goals})
 
 
 def _model(name: str, keys: ModelKeys, bucket: timedelta) -> Model:
@@ -99,6 +114,10 @@ def _history_problems(document: Document, keys: ScoringKeys) -> Iterator[Problem
 
 def _problems(document: Document, keys: ScoringKeys) -> Iterator[Problem]:
     yield from _history_problems(document, keys)
+    if keys.kpis is not None:
+        window = parse_duration(keys.kpis.window)
+        if window % _DAY or not 1 <= window // _DAY <= MOST_KPI_DAYS:
+            yield document.problem(("kpis", "window"), f"must be whole days, 1d to {MOST_KPI_DAYS}d")
     bucket = parse_duration(keys.bucket)
     if bucket < _SHORTEST_BUCKET or _DAY % bucket or bucket % timedelta(seconds=1):
         yield document.problem(("bucket",), "must be at least 1m and divide a day evenly, such as 1d, 1h or 15m")

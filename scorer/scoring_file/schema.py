@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Dis
 
 from scorer.core.decode.identifiers import ALLOWED, is_id
 from scorer.core.decode.trait_values import NAME_ALLOWED, is_trait_name
+from scorer.core.kpis.figures import NUMBERS as KPI_NUMBERS
 from scorer.core.model import INACTIVE_BAND
 from scorer.durations import DURATION_ALLOWED, DURATION_PATTERN, parse_duration
 from scorer.scoring_file.timezones import ALLOWED as ALLOWED_TIMEZONES
@@ -248,6 +249,15 @@ class RuleKeys(_Keys):
     severity: Literal["info", "warning", "critical"] = Field("warning", description="How bad it is.")
 
 
+class KpiKeys(_Keys):
+    """Product engagement KPIs of accounts, segments and the product; without this key none are computed."""
+
+    window: Duration = Field("30d", description="Over how many complete days, 1d to 90d.")
+    goals: dict[Literal[*KPI_NUMBERS], Number] = Field(  # type: ignore[valid-type]
+        {}, description="Goals by KPI; the distance to each is published."
+    )
+
+
 class HistoryKeys(_Keys):
     """How long the standings at the close of each day are kept."""
 
@@ -278,6 +288,9 @@ class ScoringKeys(_Keys):
     )
     alerts: Annotated[dict[RuleName, RuleKeys], Field(max_length=MOST_RULES)] = Field(
         {}, description="The rules that alerts follow, by name.", json_schema_extra=_NAMED
+    )
+    kpis: Annotated[KpiKeys | None, BeforeValidator(_nothing_is_empty, json_schema_input_type=KpiKeys | None)] = Field(
+        None, description="Which KPIs are computed: none if the key isn't there."
     )
     history: HistoryKeys = Field(HistoryKeys(), description="How long daily standings are kept.")
 

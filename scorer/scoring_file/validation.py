@@ -16,6 +16,7 @@ from scorer.scoring_file.schema import (
     EventKeys,
     ExcludeKeys,
     HistoryKeys,
+    KpiKeys,
     ModelKeys,
     RuleKeys,
     ScoringKeys,
@@ -31,6 +32,7 @@ _KEYS_AT: dict[KeyPath, type[BaseModel]] = {
     ("events", _ANY): EventKeys,
     ("exclude",): ExcludeKeys,
     ("history",): HistoryKeys,
+    ("kpis",): KpiKeys,
     ("models", _ANY): ModelKeys,
     ("models", _ANY, "weights", _ANY): WeightKeys,
     ("models", _ANY, "weights", _ANY, "cap"): CapKeys,
@@ -41,7 +43,6 @@ _KEYS_AT: dict[KeyPath, type[BaseModel]] = {
 }
 
 _LATER_KEYS: set[KeyPath] = {
-    ("kpis",),
     ("destinations",),
     ("rankings",),
     ("alerts", _ANY, "kpi"),

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scorer.core.publish import ScoreBatch
+from scorer.core.publish import KpiBatch, ScoreBatch
+from scorer.sinks.kpi_json import KpiRendering
 from scorer.sinks.redis_alerts import AlertQueue
 from scorer.sinks.redis_backlog import Backlog
 from scorer.sinks.redis_ledger import Ledger
@@ -13,7 +14,7 @@ from scorer.sinks.score_json import Rendering
 
 @dataclass(slots=True)
 class _Unrendered:
-    rendering: Rendering
+    rendering: Rendering | KpiRendering
     next_row: int = 0
 
 
@@ -35,8 +36,11 @@ class Inbox:
     def __bool__(self) -> bool:
         return bool(self._queue)
 
-    def add(self, batch: ScoreBatch) -> None:
-        self._queue.append(_Unrendered(Rendering(self._namespace, batch)))
+    def add(self, batch: ScoreBatch | KpiBatch) -> None:
+        if isinstance(batch, KpiBatch):
+            self._queue.append(_Unrendered(KpiRendering(self._namespace, batch)))
+        else:
+            self._queue.append(_Unrendered(Rendering(self._namespace, batch)))
         self.rows += len(batch)
 
     def add_alerts(self, partition: int, version: str, alerts: Sequence[bytes]) -> None:

@@ -17,7 +17,8 @@ import structlog
 from redis.backoff import EqualJitterBackoff
 
 from scorer.core.model import Kind
-from scorer.core.publish import ScoreBatch
+from scorer.core.publish import KpiBatch, ScoreBatch
+from scorer.sinks.kpi_json import kpi_key, kpi_value
 from scorer.sinks.redis_link import AWAY, RedisRefused
 from scorer.sinks.redis_writer import Callbacks, Writer
 
@@ -100,9 +101,10 @@ class RedisScores:
         self._writer.ledger.forget(partition)
         self._writer.presence.forget(partition)
 
-    def submit(self, batch: ScoreBatch) -> None:
-        """All batches of one version are submitted without an await between them; an empty batch is allowed and only
-        moves the acknowledged version. Heartbeat first: an emptied Redis is noticed by a heartbeat that is gone."""
+    def submit(self, batch: ScoreBatch | KpiBatch) -> None:
+        """Scores, or KPIs. All batches of one version are submitted without an await between them; an empty batch is
+        allowed and only moves the acknowledged version. Heartbeat first: an emptied Redis is noticed by a heartbeat
+        that is gone."""
         self._writer.presence.meet(batch.partition)
         self._writer.ledger.submitted(batch.partition, batch.version)
         self._writer.inbox.add(batch)
@@ -201,6 +203,11 @@ class RedisScores:
         if steepness is not None:
             figures["steepness"] = steepness
         self._writer.note_benchmark(key, _json(figures).decode())
+        self._work.set()
+
+    def kpis(self, kind: str, entity_id: str, version: str, body: str) -> None:
+        """The KPIs of a segment or of the product; an older version never overwrites a newer one."""
+        self._writer.note_kpis(kpi_key(self._namespace, kind, entity_id), kpi_value(version, body))
         self._work.set()
 
     async def _run(self) -> None:

@@ -29,7 +29,8 @@ class Script:
 _VERSION = f"local function version(value) return string.sub(value, {VERSION_AT[0]}, {VERSION_AT[1]}) end"
 
 _LIVE = """
--- Tells subscribers of `{namespace}:live:{kind}:{id}` what was just written: `pairs` holds keys and values by turns.
+-- Tells subscribers of `{namespace}:live:{kind}:{id}` which scores were just written: `pairs` holds keys and values by
+-- turns, those of KPIs too.
 -- Who listens is asked in the same step as the write, so that whoever subscribes and then reads misses nothing.
 -- A replica's subscribers aren't known here, nor which channels a pattern means: then everything is published.
 -- Returns why it isn't allowed to publish, or ''.
@@ -49,14 +50,15 @@ local function listening(channels, most)
 end
 
 local function publish(namespace, pairs)
-  local live, model_at = namespace .. ':live', #namespace + #':score:' + 1
+  local scores = namespace .. ':score:'
+  local live, model_at = namespace .. ':live', #scores + 1
   local known = listening(live, #pairs / 2)
   if known and not next(known) then return '' end
   for i = 1, #pairs, 2 do
     local key = pairs[i]
     local colon = find(key, ':', model_at, true)
-    local channel = live .. sub(key, colon)
-    if not known or known[channel] then
+    local channel = colon and live .. sub(key, colon)
+    if sub(key, 1, #scores) == scores and (not known or known[channel]) then
       local model = sub(key, model_at, colon - 1)
       local outcome = try('PUBLISH', channel, sub(pairs[i + 1], 1, -2) .. ',"model":"' .. model .. '"}')
       if type(outcome) == 'table' then return outcome.err end

@@ -52,6 +52,8 @@ class Writer:
         self._rank_at = 0.0
         self._benchmarks: dict[str, str] = {}
         self._benchmarks_due: set[str] = set()
+        self._kpis: dict[str, str] = {}
+        self._kpis_due: set[str] = set()
         self.run_id: str | None = None
         self.refused = 0
         self._not_live = ""
@@ -59,6 +61,10 @@ class Writer:
     def note_benchmark(self, key: str, value: str) -> None:
         self._benchmarks[key] = value
         self._benchmarks_due.add(key)
+
+    def note_kpis(self, key: str, value: str) -> None:
+        self._kpis[key] = value
+        self._kpis_due.add(key)
 
     def render(self) -> None:
         """Renders some of what was submitted; of each score only the newest is kept, of alerts each."""
@@ -72,6 +78,7 @@ class Writer:
             self._compare(self.run_id)
         await self._write_beats()
         await self._write_benchmarks()
+        await self._write_kpis()
         await self._write_alerts()  # before their versions count as written
         if self.backlog:
             await self._write(self.backlog.portion(ROWS_PER_CALL))
@@ -145,6 +152,13 @@ class Writer:
             if self._benchmarks[key] is value:
                 self._benchmarks_due.discard(key)
 
+    async def _write_kpis(self) -> None:
+        for key in list(self._kpis_due):
+            value = self._kpis[key]
+            await self.link.run(WRITE, [key], [value, self._namespace, FREED_SECONDS])
+            if self._kpis[key] is value:
+                self._kpis_due.discard(key)
+
     def _connected(self, run_id: str) -> None:
         self.run_id = run_id
         self._compare(run_id)
@@ -163,6 +177,7 @@ class Writer:
             self.ledger.lose(partition)
             self.inbox.void_refill(partition)
         self._benchmarks_due.update(self._benchmarks)
+        self._kpis_due.update(self._kpis)
         self._callbacks.lost(partitions)
 
 

@@ -16,11 +16,14 @@ from scorer.core.benchmark import EVERYONE, Benchmark, Benchmarks
 from scorer.core.benchmark_merge import apart, merge
 from scorer.core.benchmark_summary import Summaries, Summary, SummaryKey
 from scorer.core.footing import Basis
+from scorer.core.kpis.board import Totals
+from scorer.core.kpis.shares_topic import PREFIX
 from scorer.core.model import Kind, Model, Scoring
 from scorer.core.peer_shares import MOST_GROUPS
 from scorer.stream.clock import Clock
 from scorer.stream.compacted import CompactedTopic
 from scorer.stream.connection import Connection
+from scorer.stream.kpi_exchange import KpiExchange, OnKpis
 from scorer.stream.topics import TopicNames
 
 _log = logging.getLogger(__name__)
@@ -42,7 +45,8 @@ class _News:
 
 
 class Exchange:
-    """Both topics, and what was read of them. `on_benchmark` is called with each benchmark that comes into force."""
+    """Both topics, and what was read of them. `on_benchmark` is called with each benchmark that comes into force,
+    `on_kpis` with what changed of segments and the product where partition 0 is owned."""
 
     def __init__(
         self,
@@ -51,12 +55,15 @@ class Exchange:
         scoring: Scoring,
         clock: Clock,
         on_benchmark: Callable[[Benchmark], None],
+        on_kpis: OnKpis,
         *,
         patience: float,
     ) -> None:
         self._scoring = scoring
         self._clock = clock
         self._on_benchmark = on_benchmark
+        rules = scoring.kpis
+        self._kpis = KpiExchange(scoring, rules, on_kpis) if rules is not None else None
         self._summaries = Summaries()
         self._benchmarks = Benchmarks()
         self._summary_topic = CompactedTopic(connection, names.summaries, self._read_summary, patience=patience)
@@ -94,6 +101,14 @@ class Exchange:
             if hashes.get(benchmark.model) == benchmark.model_hash
             and (benchmark.peers == EVERYONE or benchmark.raw is not None)
         ]
+
+    async def send_kpis(self, epoch: int, partition: int, totals: Totals, event_ms: int) -> None:
+        """Publish a partition's totals that changed since they were last sent in this epoch."""
+        if self._kpis is not None:
+            records = self._kpis.records(totals, partition, epoch, event_ms, self._next_number)
+            await self._summary_topic.publish_many(records)
+            for key, value in records:
+                self._read_summary(key, value)
 
     async def send(self, epoch: int, summaries: Iterable[Summary]) -> None:
         """Publish a partition's summaries that changed since they were last sent in this epoch.
@@ -159,6 +174,8 @@ class Exchange:
         await self._benchmark_topic.publish_many(records)
         for key, record in records:
             self._read_benchmark(key, record)
+        if self._kpis is not None:
+            self._kpis.merge(partitions, epoch, self._next_number)
 
     def _next_number(self) -> int:
         self._number += 1
@@ -166,6 +183,10 @@ class Exchange:
 
     def _read_summary(self, key: bytes, value: bytes | None) -> None:
         if value is None:
+            return
+        if key.startswith(PREFIX):
+            if self._kpis is not None:
+                self._kpis.read(key, value)
             return
         overwritten = self._summaries.read(key, value)
         if overwritten is not None:

@@ -80,6 +80,7 @@ class OwnedPartition:
         self._pausing = False
         self._latencies = Latencies()
         self._awaiting_since = time.monotonic()
+        self._survey_due = 0.0
 
     def _new_state(self) -> PartitionState:
         place = self._place
@@ -306,6 +307,7 @@ class OwnedPartition:
         scored = self._latencies.take() if score else []
         if score:
             await self._score(state)
+            await self._survey(state)
             # Not before: a benchmark made of scores that leave out the last events would be corrected at once, and
             # each benchmark rewrites everybody's score.
             self.caught_up = self.caught_up or (at_end and not state.passes.unfinished)
@@ -360,6 +362,22 @@ class OwnedPartition:
             self._awaiting_since = time.monotonic()
         if sweep_rows and not state.passes.unfinished:
             self._pace.swept()
+
+    async def _survey(self, state: PartitionState) -> None:
+        """KPIs, once every interval, and on as long as there are some to tell."""
+        board = state.board
+        if board is None or state.passes.unfinished:
+            return
+        if time.monotonic() < self._survey_due and board.settled:
+            return
+        if board.settled:
+            self._survey_due = time.monotonic() + self._place.kpi_interval.total_seconds()
+        try:
+            for _ in state.survey():
+                await asyncio.sleep(0)
+        except BaseException:
+            self.drop()
+            raise
 
     def _rules_pause(self) -> bool:
         """While far behind, or while nobody knows how far, scores aren't what they will be in a moment."""

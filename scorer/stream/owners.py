@@ -156,9 +156,12 @@ class Owners:
     async def _exchange_once(self) -> None:
         """All summaries first: the merger takes its own worker's partitions as they are now."""
         exchange = self._place.exchange
-        for _, each in list(self._standing()):
-            if each.owner.state is not None and each.owner.state.passes.settled:
-                await exchange.send(each.owner.ledger.epoch, each.owner.state.passes.summaries(each.caught_up))
+        for partition, each in list(self._standing()):
+            state, epoch = each.owner.state, each.owner.ledger.epoch
+            if state is not None and state.passes.settled:
+                await exchange.send(epoch, state.passes.summaries(each.caught_up))
+                if state.board is not None and state.board.totals is not None and each.caught_up:
+                    await exchange.send_kpis(epoch, partition, state.board.totals, state.event_ms)
         for partition, each in list(self._standing()):
             if partition == 0:
                 await exchange.merge(each.owner.ledger.epoch, self._place.partitions)

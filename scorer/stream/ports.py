@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorer.core.events import Headers
-from scorer.core.publish import ScoreBatch
+from scorer.core.publish import KpiBatch, ScoreBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ class Scores(Protocol):
     def forget(self, partition: int) -> None:
         """The partition went elsewhere."""
 
-    def submit(self, batch: ScoreBatch) -> None:
-        """Write these scores; all batches of one version without an await in between."""
+    def submit(self, batch: ScoreBatch | KpiBatch) -> None:
+        """Write these scores, or KPIs; all batches of one version without an await in between."""
 
     def submit_alerts(self, partition: int, version: str, alerts: Sequence[bytes]) -> None:
         """Add these alerts to the stream, in order; `acknowledged` covers them like the scores of their version."""

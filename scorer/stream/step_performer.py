@@ -68,9 +68,11 @@ class StepPerformer:
                 place.metrics.journal_bytes.inc(len(value))
                 self._check_clock(landed.timestamp_ms, began_ms)
                 return steps.Landed(landed.offset, landed.timestamp_ms)
-            case steps.Publish(version, batches, alerts):
+            case steps.Publish(version, batches, alerts, kpis):
                 for batch in batches:
                     place.scores.submit(batch)
+                for of_kpis in kpis:
+                    place.scores.submit(of_kpis)
                 if alerts:
                     place.scores.submit_alerts(self.partition, version, [alert for _, alert in alerts])
             case steps.SendAlerts(alerts):

@@ -30,6 +30,7 @@ class Workplace:
     partitions: int
     dedupe_ids: int
     publish_interval: timedelta
+    kpi_interval: timedelta
     start: str | timedelta
     clock: Clock
     log: JournalLog

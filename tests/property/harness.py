@@ -335,7 +335,7 @@ class World:
                 return True
             case SendDeadLetters(letters):
                 home.refused.update(letters)
-            case Publish(version, batches, alerts):
+            case Publish(version, batches, alerts, _):
                 assert all(batch.version == version for batch in batches)
                 home.queue.extend(batches)
                 if alerts:

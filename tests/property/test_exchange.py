@@ -151,8 +151,13 @@ class World:
         def on_benchmark(benchmark: Benchmark) -> None:
             in_force[benchmark.peers] = benchmark
 
+        def on_kpis(kind: str, entity_id: str, version: str, body: str, kpis: dict[str, Any]) -> None:
+            raise AssertionError("the scoring file asks for no KPIs")
+
         names = cast(TopicNames, _Names(self.summaries, self.benchmarks))
-        exchange = Exchange(cast(Connection, None), names, self.scoring, cast(Any, Clock()), on_benchmark, patience=1.0)
+        exchange = Exchange(
+            cast(Connection, None), names, self.scoring, cast(Any, Clock()), on_benchmark, on_kpis, patience=1.0
+        )
         reading = (cast(Reading, exchange._summary_topic), cast(Reading, exchange._benchmark_topic))
         return Worker(exchange, *reading, in_force)
 

@@ -17,6 +17,7 @@ NAMES = {
     "scorer_last_commit_age_seconds",
     "scorer_entities",
     "scorer_scores",
+    "scorer_kpi_ratio",
     "scorer_score_distribution",
     "scorer_benchmark_raw",
     "scorer_benchmark_age_seconds",

@@ -12,8 +12,10 @@ from scorer.core.model import (
     Band,
     BenchmarkRule,
     Curve,
+    EventTags,
     HistoryDays,
     Kind,
+    KpiRules,
     Model,
     Scoring,
     Shape,
@@ -77,7 +79,26 @@ def test_the_example_of_the_interfaces_loads() -> None:
             Model("points", (Kind.USER,), 30, {"app_opened": Weight(1.0)}, curve=Curve(Shape.NONE)),
         ),
         exclude_users=("*@ourcompany.example", "bot-*"),
+        tags={
+            "report_created": EventTags(core=True, advanced=True),
+            "session": EventTags(duration=True),
+            "slack_connected": EventTags(integration=True),
+        },
     )
+
+
+def test_kpis_are_over_whole_days_and_have_goals() -> None:
+    assert parse(document()).kpis is None
+    assert parse(document(top="kpis: {}")).kpis == parse(document(top="kpis:")).kpis == KpiRules(30)
+    goals = {"license_utilization": 0.8, "mau": 40}
+    scoring = parse(document(top="kpis: {window: 7d, goals: {license_utilization: 0.8, mau: 40}}"))
+    assert scoring.kpis == KpiRules(7, goals)
+    assert (scoring.retention, parse(document("window: 1d", top="kpis: {window: 30d}")).retention) == (30, 61)
+    assert parse(document("window: 1d", top="bucket: 1h\nkpis: {window: 3d}")).retention == 11 * 24
+    assert "must be whole days, 1d to 90d" in refused(document(top="kpis: {window: 36h}"))
+    assert 'kpis.window: "91d": must be whole days' in refused(document(top="kpis: {window: 91d}"))
+    assert "stickyness" in refused(document(top="kpis: {goals: {stickyness: 0.2}}"))
+    assert "did you mean stickiness?" in refused(document(top="kpis: {goals: {stickyness: 0.2}}"))
 
 
 def test_a_file_is_loaded_from_its_path(tmp_path: Path) -> None:
@@ -145,7 +166,9 @@ def test_history_is_kept_in_days() -> None:
 
 
 def test_a_file_written_in_another_order_has_the_same_hash() -> None:
-    one = parse("version: 1\nevents: {a: {}, b: {}}\nmodels: {m: {weights: {a: 1, b: 2.0}, kinds: [user, account]}}")
+    one = parse(
+        "version: 1\nevents: {a: {core: true}, b: {}}\nmodels: {m: {weights: {a: 1, b: 2.0}, kinds: [user, account]}}"
+    )
     other = parse(
         "models: {m: {kinds: [account, user], weights: {b: 2, a: 1.0}}}\nevents: {b: , a: {core: true}}\nversion: 1"
     )
@@ -250,7 +273,7 @@ def test_aliases_of_aliases_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPat
         (
             document(top="zzz: 1"),
             "zzz: unknown key: allowed are version, bucket, timezone, events, exclude, segments, models, alerts, "
-            "history\n",
+            "kpis, history\n",
         ),
     ],
 )
@@ -463,7 +486,6 @@ def test_the_order_of_segments_means_nothing() -> None:
 # What is not yet supported
 
 NOT_YET_AT_THE_TOP = [
-    ("kpis: {window: 30d}", "kpis"),
     ("destinations: {sales: {webhook: {url: https://example.com}}}", "destinations"),
     ("rankings: [user]", "rankings"),
 ]
@@ -552,7 +574,11 @@ def test_a_weight_of_0_excludes_the_type() -> None:
 
 def test_facts_on_event_types_change_no_score() -> None:
     facts = ", ".join(f"{fact}: true" for fact in EventKeys.model_fields)
-    assert parse(document(events=f"{{a: {{{facts}}}, b: {{}}}}")) == parse(document(events="{a: , b: {}}"))
+    with_facts, without = (
+        parse(document(events=events)) for events in (f"{{a: {{{facts}}}, b: {{}}}}", "{a: , b: {}}")
+    )
+    assert with_facts.models[0].hash == without.models[0].hash
+    assert (with_facts.tags, without.tags) == ({"a": EventTags(True, True, True, True)}, {})
 
 
 def test_the_lowest_band_has_no_bound_whatever_stands_there() -> None:
@@ -657,5 +683,5 @@ def test_the_json_schema_knows_the_same_keys_types_and_limits() -> None:
 def test_the_json_schema_offers_nothing_that_is_refused() -> None:
     schema = json_schema()
     offered = set(nested(schema, "properties")) | set(nested(schema, "$defs", "BenchmarkKeys", "properties"))
-    assert offered.isdisjoint({"kpis", "destinations", "rankings"})
+    assert offered.isdisjoint({"destinations", "rankings"})
     assert nested(schema, "$defs", "ModelKeys", "properties", "score")["const"] == "weighted"

@@ -198,8 +198,9 @@ class Owner:
         if not (yield from self._append(cut.body)):
             return False
         batches, alerts = state.landed(cut, self.last_version)
-        if batches or alerts:
-            yield Publish(self.last_version, batches, alerts)
+        kpis = state.landed_kpis(cut, self.last_version)
+        if batches or alerts or kpis:
+            yield Publish(self.last_version, batches, alerts, kpis)
         if cut.alerts:
             yield SendAlerts(cut.alerts)
             state.delivered_all()

@@ -1,11 +1,11 @@
 """What a flow of an `Owner` asks of whoever drives it, and the answers."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scorer.core.outbox import SentAlert
-from scorer.core.publish import ScoreBatch
+from scorer.core.publish import KpiBatch, ScoreBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,12 @@ class SendAlerts:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Hand changed scores, and alerts, to Redis, all of one version; they may arrive later."""
+    """Hand changed scores, alerts and KPIs to Redis, all of one version; they may arrive later."""
 
     version: str
     batches: list[ScoreBatch]
     alerts: list[SentAlert]
+    kpis: list[KpiBatch] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
