@@ -94,10 +94,10 @@ class Intake:
         outcomes["dead_letter"] += len(refused)
         rejects.extend(refused)
         self._state.fit()
-        self._state.dirty[[row for row, _ in told.changes]] = True
+        accounts = [row for row, _ in told.changes]
+        self._state.dirty[accounts] = True
+        self._state.kpis_due[accounts] = True
         self._state.passes.regroup(told.changes)
-        if self._state.board is not None:
-            self._state.board.note_traits(told.changes)
         return told
 
     def _verdicts(

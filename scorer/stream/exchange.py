@@ -16,8 +16,8 @@ from scorer.core.benchmark import EVERYONE, Benchmark, Benchmarks
 from scorer.core.benchmark_merge import apart, merge
 from scorer.core.benchmark_summary import Summaries, Summary, SummaryKey
 from scorer.core.footing import Basis
-from scorer.core.kpis.board import Totals
 from scorer.core.kpis.shares_topic import PREFIX
+from scorer.core.kpis.totals import Totals
 from scorer.core.model import Kind, Model, Scoring
 from scorer.core.peer_shares import MOST_GROUPS
 from scorer.stream.clock import Clock

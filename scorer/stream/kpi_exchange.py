@@ -8,11 +8,11 @@ from typing import Any
 
 import xxhash
 
-from scorer.core.kpis.board import Totals
 from scorer.core.kpis.documents import kpi_body
 from scorer.core.kpis.figures import Figures
 from scorer.core.kpis.share import Total
 from scorer.core.kpis.shares_topic import PRODUCT, Place, Shares, bodies, record, rules_hash
+from scorer.core.kpis.totals import Totals
 from scorer.core.model import KpiRules, Scoring
 from scorer.core.publish import version
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorer.core.footing import Basis, OneGroup
-from scorer.core.kpis import board
+from scorer.core.kpis import board, totals
 from scorer.core.model import Kind
 from scorer.core.partition import PartitionState
 from scorer.core.publish import version
@@ -124,7 +124,7 @@ def test_kpis_of_accounts_segments_and_the_product_are_the_oracles(
 ) -> None:
     """`plan`: how many records are heard before KPIs are looked at, for how many steps, and whether a restart
     follows."""
-    with small_steps(), patch.multiple(board, STEP_MEMBERS=block, _SHARES_AT_ONCE=block):
+    with small_steps(), patch.multiple(board, STEP_MEMBERS=block), patch.multiple(totals, _SHARES_AT_ONCE=block):
         told = Told(heard_in_the_end(history))
         for count, steps, restart in plan if history.told else ():
             told.hear(count)

@@ -7,22 +7,20 @@ Rule 2: the product's total and those of the segments are sums of accounts' shar
 Rule 3: a new day begins with empty totals. Until everyone is counted anew, those of the day before stand.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scorer.core.cells import MAX_TYPES
-from scorer.core.events import Int64s, TraitChanges
+from scorer.core.events import Int64s
 from scorer.core.kpis.census import Census, Licenses, Members
 from scorer.core.kpis.figures import Figures
 from scorer.core.kpis.share import Share, Total
 from scorer.core.kpis.spans import Spans
+from scorer.core.kpis.totals import Counted, Totals, segment_id
 from scorer.core.model import Kind, Scoring
 
 if TYPE_CHECKING:
@@ -36,10 +34,6 @@ STEP_CELLS = 262_144
 
 STEP_TYPES = 1_000_000
 """Members by event types of the file."""
-
-_SHARES_AT_ONCE = 1_000
-
-LICENSES = frozenset({"licenses", "active_licenses"})
 
 NO_ACCOUNT = -1
 WHOLE = -1
@@ -55,83 +49,11 @@ Step = tuple[list[Unit], Members, list[int]]
 _PAUSE: Step = ([], NOBODY, [])
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """The share of an account, or of a block of users without one; of which day, and which segments it is part of."""
-
-    day: int
-    share: Share
-    segments: tuple[str, ...] = ()
-
-
-@lru_cache(maxsize=4096)
-def segment_id(trait: str, value: str) -> str:
-    """
-    >>> segment_id("plan", "pro=1/a")
-    'plan=pro%3D1%2Fa'
-    """
-    return f"{quote(trait, safe='')}={quote(value, safe='')}"
-
-
 class _Block(NamedTuple):
     """What a block of a large account's members adds, as of a day."""
 
     day: int
     share: Share
-
-
-class Totals:
-    """Sums of shares as of one day: of the product, and of each segment (`trait=value`, percent-encoded).
-
-    Shares wait until there are many, for it is the number of sums that costs. Until `settle`, some may be missing.
-    """
-
-    def __init__(self, spans: Spans, types: int) -> None:
-        self.spans = spans
-        self._types = types
-        self._taken: list[Counted] = []
-        self._added: list[Counted] = []
-        self.product = Total.empty(spans.days, types)
-        self.segments: dict[str, Total] = {}
-
-    @property
-    def waiting(self) -> int:
-        """How many shares wait."""
-        return len(self._taken) + len(self._added)
-
-    def replace(self, before: Iterable[Counted], after: Iterable[Counted]) -> None:
-        """Take some shares away, and add others."""
-        self._taken.extend(before)
-        self._added.extend(after)
-        if self.waiting > _SHARES_AT_ONCE:
-            self.settle()
-
-    def settle(self) -> None:
-        """Bring in what waits."""
-        taken, added = self._taken, self._added
-        self._taken, self._added = [], []
-        self.product.take_away(self._sum(taken))
-        self.product.add(self._sum(added))
-        for name, of in _by_segment(added).items():
-            if name not in self.segments:
-                self.segments[name] = Total.empty(self.spans.days, self._types)
-            self.segments[name].add(self._sum(of))
-        for name, of in _by_segment(taken).items():
-            total = self.segments[name]
-            total.take_away(self._sum(of))
-            if not total.shares:
-                del self.segments[name]
-
-    def _sum(self, counted: Sequence[Counted]) -> Total:
-        return Total.of([each.share for each in counted], self.spans.days, self._types)
-
-
-def _by_segment(counted: Sequence[Counted]) -> dict[str, list[Counted]]:
-    found: dict[str, list[Counted]] = {}
-    for each in counted:
-        for name in each.segments:
-            found.setdefault(name, []).append(each)
-    return found
 
 
 class Board:
@@ -181,11 +103,6 @@ class Board:
             if accounts[account]:
                 blocks = np.bincount(rows[users & (parents == account)] // STEP_MEMBERS)
                 self._note((account, block) for block in np.flatnonzero(blocks).tolist())
-
-    def note_traits(self, changed: Iterable[tuple[int, TraitChanges]]) -> None:
-        """Traits of some accounts' rows have changed."""
-        told = LICENSES.union(self._segments)
-        self._note((row, WHOLE) for row, changes in changed if not told.isdisjoint(changes))
 
     def forget(self, rows: Int64s) -> None:
         """Some rows are about to stand for nobody."""

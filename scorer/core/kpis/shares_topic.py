@@ -12,9 +12,9 @@ from typing import Any
 import msgpack
 import numpy as np
 
-from scorer.core.kpis.board import Totals
 from scorer.core.kpis.share import USES, Share, Total
 from scorer.core.kpis.spans import Spans
+from scorer.core.kpis.totals import Totals
 from scorer.core.model import Scoring, digest
 
 PRODUCT = "all"
