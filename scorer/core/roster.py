@@ -76,7 +76,7 @@ class Roster:
     def saw(self, rows: NDArray[np.integer], buckets: NDArray[np.integer], ts_ms: Int64s) -> None:
         """Some entities had events."""
         np.maximum.at(self.last_ms, rows, ts_ms)
-        np.minimum.at(self.first_bucket, rows, buckets)
+        np.minimum.at(self.first_bucket, rows, buckets.astype(np.int32))  # of another type it takes 20 times as long
 
     def live_rows(self) -> Int64s:
         """The rows that stand for an entity, ascending."""
