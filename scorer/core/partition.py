@@ -42,8 +42,6 @@ FREED_A_CUT = 100_000
 
 
 KPIS_A_STEP = 200
-KPI_STEPS = 10
-"""At most so many steps' KPIs go into one journal entry's news."""
 
 
 @dataclass(slots=True)
@@ -214,16 +212,16 @@ class PartitionState(Fold):
     # ---- KPIs
 
     def survey(self) -> Iterator[None]:
-        """Bring the KPIs up to date, as of the last pass's now, in steps well under 50 ms; some of what is news goes
-        into the draft. May be left after any step."""
-        if self.board is None:
-            return
-        yield from self.board.count(self.scoring.calendar.day_of(self.now_ms))
-        for _ in range(KPI_STEPS):
-            rows = self.board.take_untold(KPIS_A_STEP)
-            if not rows:
-                break
-            self.draft.kpis.append(self._kpi_batch(rows))
+        """Bring the KPIs up to date, as of the last pass's now, in steps well under 50 ms; what is news goes into the
+        draft. May be left after any step, and gone on with after other passes and entries."""
+        if self.board is not None:
+            yield from self.board.count(self.scoring.calendar.day_of(self.now_ms))
+            yield from self.tell_kpis()
+
+    def tell_kpis(self) -> Iterator[None]:
+        """The second half of it: what readers don't have yet."""
+        while self.board is not None and self.board.untold:
+            self.draft.kpis.append(self._kpi_batch(self.board.take_untold(KPIS_A_STEP)))
             yield
 
     def _kpi_batch(self, rows: list[int]) -> KpiBatch:

@@ -18,6 +18,7 @@ from scorer.core.refusals import Refusal, by_record
 from scorer.stream.arrears import Arrears
 from scorer.stream.dead_letters import DeadLetter
 from scorer.stream.exchange import BUCKET_PATIENCE_SECONDS
+from scorer.stream.kpi_survey import KpiSurvey
 from scorer.stream.latencies import Latencies
 from scorer.stream.ports import Chunk, Flow
 from scorer.stream.publishing_budget import PublishingBudget, SweepPace
@@ -80,7 +81,7 @@ class OwnedPartition:
         self._pausing = False
         self._latencies = Latencies()
         self._awaiting_since = time.monotonic()
-        self._survey_due = 0.0
+        self._kpis = KpiSurvey(place.kpi_interval)
 
     def _new_state(self) -> PartitionState:
         place = self._place
@@ -364,17 +365,8 @@ class OwnedPartition:
             self._pace.swept()
 
     async def _survey(self, state: PartitionState) -> None:
-        """KPIs, once every interval, and on as long as there are some to tell."""
-        board = state.board
-        if board is None or state.passes.unfinished:
-            return
-        if time.monotonic() < self._survey_due and board.settled:
-            return
-        if board.settled:
-            self._survey_due = time.monotonic() + self._place.kpi_interval.total_seconds()
         try:
-            for _ in state.survey():
-                await asyncio.sleep(0)
+            await self._kpis.go_on(state)
         except BaseException:
             self.drop()
             raise
