@@ -53,6 +53,10 @@ def _print_models(scoring: Scoring, out: Console) -> None:
             escape(_bands(model)),
         )
     out.print(table)
+    if scoring.kpis is not None:
+        goals = f", {counted(len(scoring.kpis.goals), 'goal')}" if scoring.kpis.goals else ""
+        split = f"split by {', '.join(scoring.segments)}" if scoring.segments else "not split by any trait (`segments`)"
+        out.print(f"KPIs over {counted(scoring.kpis.window, 'day')}{goals}, {split}.\n", highlight=False, markup=False)
     if scoring.timezone != "UTC":
         out.print(f"Days begin at midnight in {scoring.timezone}.\n", highlight=False)
 

@@ -56,6 +56,7 @@ class CheckReport:
             "warnings": [asdict(problem) for problem in self.warnings],
             "bucket_seconds": self.scoring.bucket_seconds if self.scoring else None,
             "timezone": self.scoring.timezone if self.scoring else None,
+            "kpis": asdict(self.scoring.kpis) if self.scoring and self.scoring.kpis else None,
             "models": [model.name for model in self.scoring.models] if self.scoring else [],
             "alerts": [rule.name for rule in self.scoring.alerts] if self.scoring else [],
             "weights": {
@@ -84,8 +85,8 @@ def check(path: Path | str) -> CheckReport:
 
 def _warnings(document: Document, keys: ScoringKeys) -> Iterator[Problem]:
     weighed = {event for model in keys.models.values() for event in model.weights}
-    for event in keys.events:
-        if event not in weighed:
+    for event, tags in keys.events.items():
+        if event not in weighed and not (keys.kpis is not None and tags.model_fields_set):
             message = (
                 "has no weight in any model: it is counted but changes no score (a weight of 0 says so on purpose)"
             )

@@ -49,6 +49,10 @@ class Failed(Exception):
         self.figures = figures or {}
 
 
+LATER_COMMANDS = ("notify", "api", "backtest", "explain", "rebuild", "intake", "forget")
+"""Of INTERFACES 1: who asks for one is told that it isn't misspelt."""
+
+
 class Commands(TyperGroup):
     """The commands of the program, however they fail: one message on stderr, and with `--json` one object on stdout."""
 
@@ -62,6 +66,11 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         with _told(ctx.meta[_AS_JSON]):
             return super().invoke(ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in LATER_COMMANDS:
+            ctx.fail(f"{args[0]!r} isn't there yet: it comes with a later version")
+        return super().resolve_command(ctx, args)
 
 
 _AS_JSON = "scorer.as_json"

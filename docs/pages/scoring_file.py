@@ -59,7 +59,8 @@ _SECTIONS = {
     "KpiKeys": (
         "`kpis`",
         "What each KPI is, and what it rests on, is in [decision 10](decisions/0010-kpis.md). They look at complete days "
-        "(UTC), so counts are kept for two windows and today.",
+        "(of `timezone`), so counts are kept for two windows and today. In a deployment that counted without `kpis` what lies "
+        "further back is gone: KPIs are right once two windows have passed since.",
     ),
     "HistoryKeys": ("`history`", ""),
 }

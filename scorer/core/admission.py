@@ -91,10 +91,14 @@ class Gate:
         """
         detail = (
             f"{name} {home[:100]!r} belongs into partition {partition_of(home, self._partitions)}: "
-            f"key the records by account id (SCORER_INPUT_KEY=other, which keys them anew, comes later: not yet)"
+            f"{_NO_ACCOUNT if name == 'user_id' else ''}key the records by account id, or let `scorer dead-letters "
+            f"replay` do it for these (SCORER_INPUT_KEY=other, which does it for all, isn't there yet)"
         )
         index, call = place
         return Reject(index, Reason.WRONG_PARTITION, detail, call)
+
+
+_NO_ACCOUNT = "no account was found in it, so it is its user's; "
 
 
 def limits_ms(columns: EventColumns, record_ms: Int64s, clock_ms: int) -> Int64s:

@@ -108,7 +108,7 @@ class PartitionState(Fold):
         if len(self.types) > MAX_TYPES:
             raise JournalError(
                 f"events: with these, {len(self.types)} event types were ever counted, at most {MAX_TYPES} can be: "
-                f"count anew with `scorer rebuild` (or another SCORER_NAMESPACE)"
+                f"count anew in another SCORER_NAMESPACE (`scorer rebuild` isn't there yet)"
             )
         self.intake.bind(seed)
         self._models_before = dict(self.models)

@@ -93,7 +93,8 @@ class Connection:
                     f"({error}); set SCORER_KAFKA_SASL_PASSWORD, or _FILE, to that of this user"
                 )
             case errors.UnsupportedSaslMechanismError() | errors.IllegalSaslStateError():
-                way_out = f"set one that it has: {', '.join(MECHANISMS)}"
+                others = ", ".join(mechanism for mechanism in MECHANISMS if mechanism != self.sasl_mechanism)
+                way_out = f"set one that it has (of {others}), or does this port ask for no login at all?"
                 return f"SCORER_KAFKA_SASL_MECHANISM={self.sasl_mechanism} isn't offered by the broker; {way_out}"
             case ssl.SSLCertVerificationError():
                 file = self.ca_file or "the system's"

@@ -187,7 +187,7 @@ def worker_of(secure: SecureKafka, folder: Path, **settings: str) -> commands.Ou
         (
             {"KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"},
             2,
-            "SCORER_KAFKA_SASL_MECHANISM=SCRAM-SHA-256 isn't offered by the broker; set one that it has: PLAIN, SCRAM",
+            "SCORER_KAFKA_SASL_MECHANISM=SCRAM-SHA-256 isn't offered by the broker; set one that it has (of PLAIN,",
         ),
         ({"KAFKA_CA_FILE": ""}, 2, "SCORER_KAFKA_CA_FILE=the system's: by these authorities the broker isn't who it"),
         (

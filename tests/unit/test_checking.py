@@ -74,6 +74,18 @@ def test_whose_days_are_counted_is_said(path: Path) -> None:
         assert (f"Days begin at midnight in {zone}." in out.getvalue()) is said
 
 
+def test_what_kpis_there_are_is_said_and_a_type_that_is_tagged_for_them_needs_no_weight(path: Path) -> None:
+    tagged = PLAIN.replace("b: {}", "b: {}, slack: {integration: true}")
+    assert tagged != PLAIN and len(warnings(path, tagged)) == 1
+    with_kpis = f"{tagged}segments: [plan]\nkpis: {{window: 7d, goals: {{mau: 3}}}}"
+    report = checked(path, with_kpis)
+    assert warnings(path, with_kpis) == []
+    assert report.as_json()["kpis"] == {"window": 7, "goals": {"mau": 3.0}}
+    out = StringIO()
+    print_report(report, Console(file=out, width=200), Console(file=out))
+    assert "KPIs over 7 days, 1 goal, split by plan." in out.getvalue()
+
+
 def test_a_file_with_nothing_odd_has_no_warnings(path: Path) -> None:
     assert warnings(path, PLAIN) == []
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from scorer import embedded
 from scorer.cli import app
+from scorer.commands import LATER_COMMANDS
 from scorer.setting_flags import EVERY_SETTING, KAFKA_SETTINGS, flags
 from scorer.settings import Settings
 from tests.tables import plain_rows
@@ -198,9 +199,12 @@ def test_the_demos_scoring_file_is_right() -> None:
 # ---- the rest
 
 
-def test_commands_that_are_not_there_yet_are_typers_ordinary_error() -> None:
-    done = invoke("backtest")
-    assert done.exit_code == 2 and "No such command 'backtest'" in done.stderr
+def test_commands_that_are_not_there_yet_are_refused_by_name_and_others_are_unknown() -> None:
+    for later in LATER_COMMANDS:
+        done = invoke(later, "--anything")
+        assert done.exit_code == 2 and f"'{later}' isn't there yet" in done.stderr
+    done = invoke("backtests")
+    assert done.exit_code == 2 and "No such command 'backtests'" in done.stderr
 
 
 def test_show_without_a_scoring_file_asks_for_one() -> None:

@@ -41,5 +41,5 @@ class Ledger:
                 unit = " seconds" if name == "bucket" else ""
                 raise OtherCounting(
                     f"{name} is {now}{unit}, but this namespace has counted with {was}{unit}: "
-                    f"set it back, or count anew with `scorer rebuild` (or another SCORER_NAMESPACE)"
+                    f"set it back, or count anew in another SCORER_NAMESPACE (`scorer rebuild` isn't there yet)"
                 )

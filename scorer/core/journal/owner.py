@@ -180,7 +180,7 @@ class Owner:
         if log_start == self._baseless_start:
             raise JournalError(
                 "the journal's beginning is gone and no snapshot is complete: something else than Scorer deleted "
-                "from it. Count anew with `scorer rebuild` (or another SCORER_NAMESPACE)"
+                "from it. Count anew in another SCORER_NAMESPACE (`scorer rebuild` isn't there yet)"
             )
         self._baseless_start = log_start
         return False

@@ -195,6 +195,9 @@ def test_a_chunk_counts_both_kinds_of_dead_letters() -> None:
 def test_a_user_without_account_belongs_to_the_partition_of_its_own_id() -> None:
     partition = Partition(partition=partition_of("w", 5), partitions=5)
     assert outcomes(partition.apply(event("w", None))) == {"counted": 1}
+    elsewhere = next(name for name in "abcdef" if partition_of(name, 5) != partition_of("w", 5))
+    (refused,) = partition.apply(event(elsewhere, None)).rejects
+    assert refused.reason is Reason.WRONG_PARTITION and "no account was found in it" in refused.detail
 
 
 def test_the_future_is_judged_by_the_smaller_of_record_and_clock() -> None:
@@ -275,7 +278,7 @@ def test_without_a_start_nothing_is_read() -> None:
 
 
 def test_too_many_event_types_are_refused_with_the_way_out() -> None:
-    with pytest.raises(JournalError, match=r"4097 event types were ever counted.* `scorer rebuild`"):
+    with pytest.raises(JournalError, match=r"4097 event types were ever counted.* another SCORER_NAMESPACE"):
         Partition(replace(scoring(), events=tuple(str(n) for n in range(4_097))))
 
 
