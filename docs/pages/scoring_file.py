@@ -60,7 +60,7 @@ _SECTIONS = {
         "`kpis`",
         "What each KPI is, and what it rests on, is in [decision 10](decisions/0010-kpis.md). They look at complete days "
         "(of `timezone`), so counts are kept for two windows and today. In a deployment that counted without `kpis` what lies "
-        "further back is gone: KPIs are right once two windows have passed since.",
+        "further back is gone: what would need it is null until two windows have passed.",
     ),
     "HistoryKeys": ("`history`", ""),
 }

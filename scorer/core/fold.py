@@ -64,6 +64,7 @@ class Fold:
 
     `board`: the KPIs, where a scoring file that asks for them is bound; `kpis_due`: whom of it has had events since.
     `today` is the day (`scorer/core/calendar.py`) after the last one that closed, None before the first `now`.
+    `kept_from` is the first bucket since which all counts are kept: an earlier window may have been shorter than now.
     `counted_from` is the source offset that counting began at; None where an older journal doesn't tell.
     """
 
@@ -90,6 +91,7 @@ class Fold:
         self.kpis_due = np.zeros(0, np.bool_)
         self.restored_events = 0
         self._expire_before = 0
+        self.kept_from = 0
 
     def restore(self, body: dict[str, Any], version: str) -> None:
         """Apply what a journal entry says."""
@@ -251,6 +253,7 @@ class Fold:
         "fb" the first bucket kept, "fr" and "fk" freed, "rot" rotation, "now", "rt" and "rid" Redis.
         """
         self._expire_before = max(self._expire_before, body.get("fb", 0))
+        self.kept_from = max(self.kept_from, self._expire_before)
         if "fr" in body:
             self.expire_due()
             keys = self.release(np.frombuffer(body["fr"], "<i4").astype(np.int64))

@@ -370,6 +370,7 @@ class ScoringPass:
         self._rejudging.clear()
         self._sweeping = dict.fromkeys(self._judgements, len(state.roster)) if len(state.roster) else {}
         self.expired_before = bucket - state.scoring.retention + 1
+        state.kept_from = max(state.kept_from, self.expired_before)
         state.counts.expire(self.expired_before)
         held = state.counts.rows_held(0, len(state.roster))
         rows = state.roster.live_rows()

@@ -44,6 +44,7 @@ def freeze(fold: Fold) -> Iterator[dict[str, Any]]:
         "mo": [[code, held.name, held.hash, held.replaces] for code, held in fold.models.items()],
         "now": fold.now_ms,
         "day": fold.today,
+        "kf": fold.kept_from,
         "em": fold.event_ms,
         "rt": fold.redis_through,
         "rid": fold.redis_id,
@@ -216,6 +217,7 @@ def _load_head(fold: Fold, body: dict[str, Any]) -> None:
     fold.put_in_force(body["mo"])
     fold.now_ms, fold.event_ms, fold.today = body["now"], body["em"], body["day"]
     fold.redis_through, fold.redis_id = body["rt"], body["rid"]
+    fold.kept_from = body["kf"]
     fold.rules.load(body["rl"])
     fold.outbox.delivered(body["dt"])
     fold.outbox.acknowledged(body["rt"])

@@ -60,7 +60,7 @@ class KpiExchange:
             self._told = {name: {} for name in self._told}
         gone = {name: Total.empty(sums.spans.days, len(self._figures.types)) for name in self._told}
         for name, total in {**gone, **sums.totals}.items():
-            kpis = self._figures.of(total, sums.spans)
+            kpis = self._figures.of(total, sums.spans, sums.kept_from)
             if self._told.get(name) != kpis:
                 self._told[name] = kpis
                 kind = "product" if name == PRODUCT else "segment"

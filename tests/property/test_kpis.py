@@ -79,9 +79,11 @@ class Told:
         """Those of segments and the product, as documents."""
         kept = self.state.board
         assert kept is not None and kept.totals is not None
-        found = {"scorer:kpi:product:all": kept.figures.of(kept.totals.product, kept.totals.spans)}
+        found = {
+            "scorer:kpi:product:all": kept.figures.of(kept.totals.product, kept.totals.spans, kept.totals.kept_from)
+        }
         for name, total in kept.totals.segments.items():
-            found[f"scorer:kpi:segment:{name}"] = kept.figures.of(total, kept.totals.spans)
+            found[f"scorer:kpi:segment:{name}"] = kept.figures.of(total, kept.totals.spans, kept.totals.kept_from)
         return found
 
 

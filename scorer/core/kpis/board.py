@@ -139,6 +139,7 @@ class Board:
             self._note_rows(self._fold.roster.live_rows())
             yield
         totals = self._coming
+        totals.kept_from = self._kept_from()
         census = Census(totals.spans, self._place, len(self.figures.types), self._buckets_per_day)
         for units, members, noted in self._steps():
             self._note_events()
@@ -282,9 +283,14 @@ class Board:
         """The KPIs of an account that was counted, by its row."""
         counted = self._counted[account, WHOLE]
         spans = Spans(self._rules, counted.day)
-        return self.figures.of(Total.of([counted.share], spans.days, len(self.figures.types)), spans)
+        return self.figures.of(Total.of([counted.share], spans.days, len(self.figures.types)), spans, self._kept_from())
 
     def nobodys(self) -> dict[str, Any]:
         """The KPIs of an account that is gone."""
         today = 0 if self._coming is None else self._coming.spans.today
-        return self.figures.of(Total.empty(self._rules.days, len(self.figures.types)), Spans(self._rules, today))
+        nobody = Total.empty(self._rules.days, len(self.figures.types))
+        return self.figures.of(nobody, Spans(self._rules, today), self._kept_from())
+
+    def _kept_from(self) -> int:
+        """The first day since which all counts are kept."""
+        return -(-self._fold.kept_from // self._buckets_per_day)

@@ -9,7 +9,7 @@ import numpy as np
 from scorer.core.events import MICRO, Int64s
 from scorer.core.kpis.share import Sum, Total, Use
 from scorer.core.kpis.spans import Spans
-from scorer.core.model import EventTags, KpiRules
+from scorer.core.model import WEEK, EventTags, KpiRules
 
 LOW, MEDIUM, HIGH = "low", "medium", "high"
 MEDIUM_FROM, HIGH_FROM, FREQUENCY_DAYS = 5, 13, 30
@@ -23,7 +23,12 @@ GROWING = (
 )  # fmt: skip
 """KPIs of one window: they have a growth rate."""
 
-NUMBERS = (*GROWING, "licenses", "active_licenses", "new", "returning", "recovered", "dropped", "quick_ratio", "growth")
+OF_DAY = ("dau", "adoption_rate")
+OF_WEEK = ("wau", "stickiness_wau_mau")
+OF_WINDOW = (*(name for name in GROWING if name not in (*OF_DAY, "wau")), "frequency")
+OF_BOTH_WINDOWS = ("new", "returning", "recovered", "dropped", "quick_ratio", "growth")
+
+NUMBERS = (*GROWING, "licenses", "active_licenses", *OF_BOTH_WINDOWS)
 """Every KPI that is a number, and so may have a goal."""
 
 
@@ -43,8 +48,26 @@ class Figures:
     def _tags_of(self, event: str) -> EventTags:
         return self.tags.get(event, EventTags())
 
-    def of(self, total: Total, spans: Spans) -> dict[str, Any]:
-        """By name, as INTERFACES 6 lists them, but for `v` and `as_of`."""
+    def of(self, total: Total, spans: Spans, kept_from: int) -> dict[str, Any]:
+        """By name, as INTERFACES 6 lists them, but for `v` and `as_of`.
+
+        `kept_from`: the first day since which all counts are kept. What would need earlier ones is None.
+        """
+        found = self._of(total, spans)
+        for names, first_day in (
+            (OF_DAY, spans.today - 1),
+            (OF_WEEK, spans.today - WEEK),
+            (OF_WINDOW, spans.window_begins),
+            (OF_BOTH_WINDOWS, spans.window_begins - spans.window),
+        ):
+            if kept_from > first_day:
+                found |= dict.fromkeys(names)
+        if kept_from > spans.first:
+            found["growth_rates"] = dict.fromkeys(GROWING)
+        found["goals"] = {name: _goal(goal, found[name]) for name, goal in self.rules.goals.items()}
+        return found
+
+    def _of(self, total: Total, spans: Spans) -> dict[str, Any]:
         sums = total.sums
         now, then = self._window(total, spans, before=False), self._window(total, spans, before=True)
         new, recovered, dropped = (int(sums[each]) for each in (Sum.NEW, Sum.RECOVERED, Sum.DROPPED))
@@ -62,7 +85,7 @@ class Figures:
             "growth": growth(new, recovered, dropped),
         }
         found["growth_rates"] = {name: growth_rate(now[name], then[name]) for name in GROWING}
-        found["goals"] = {name: _goal(goal, found[name]) for name, goal in self.rules.goals.items()}
+        found["goals"] = {}
         today = int(total.uses[~self._columns["duration"], Use.VALUE_TODAY].sum())
         found["today"] = {"dau": int(total.daily[-1]), "events": _units(today)}
         return found

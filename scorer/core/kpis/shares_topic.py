@@ -50,9 +50,9 @@ class Place:
 
 
 def bodies(totals: Totals, partition: int, rules: str, event_ms: int) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """What a partition tells: its segments, then the product. "h" rules, "day", "t" largest event time, "g" segments;
-    the rest see `Total.packed`."""
-    head = {"h": rules, "day": totals.spans.today}
+    """What a partition tells: its segments, then the product. "h" rules, "day", "k" the first day since which all
+    counts are kept, "t" largest event time, "g" segments; the rest see `Total.packed`."""
+    head = {"h": rules, "day": totals.spans.today, "k": totals.kept_from}
     for name, total in totals.segments.items():
         yield Place(name, partition), head | total.packed()
     product = head | {"t": event_ms, "g": sorted(totals.segments)} | totals.product.packed()
@@ -66,9 +66,13 @@ def record(body: Mapping[str, Any], epoch: int, number: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Of all partitions, as of a day: the totals by segment (`PRODUCT`: of everyone), and the largest event time."""
+    """Of all partitions, as of a day: the totals by segment (`PRODUCT`: of everyone), and the largest event time.
+
+    `kept_from`: the first day since which all have all counts.
+    """
 
     spans: Spans
+    kept_from: int
     event_ms: int
     totals: Mapping[str, Total]
 
@@ -108,7 +112,7 @@ class Shares:
             if len(of) < len(listing) or any(each["day"] != spans.today for each in of):
                 return None
             totals[name] = self._total(of, spans)
-        return Sum(spans, max(each["t"] for each in found), totals)
+        return Sum(spans, max(each["k"] for each in found), max(each["t"] for each in found), totals)
 
     def _of(self, group: str, partition: int) -> dict[str, Any] | None:
         known = self._newest.get(Place(group, partition))

@@ -37,6 +37,8 @@ class Totals:
 
     def __init__(self, spans: Spans, types: int) -> None:
         self.spans = spans
+        self.kept_from = 0
+        """The first day since which all counts are kept."""
         self._types = types
         self._taken: list[Counted] = []
         self._added: list[Counted] = []
