@@ -80,6 +80,7 @@ def _sentence(done: Resynced, seconds: float) -> str:
         (done.removed_scores, "score", "scores"),
         (done.removed_from_rankings, "place in a ranking", "places in rankings"),
         (len(done.removed_benchmarks), "benchmark", "benchmarks"),
+        (done.removed_kpis, "set of KPIs", "sets of KPIs"),
     )
     gone = ", ".join(counted(*each) for each in removed if each[0])
     return f"{said}; removed, for no state holds them: {gone}" if gone else f"{said}; nothing else was there"

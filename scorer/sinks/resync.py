@@ -60,6 +60,7 @@ class Resynced:
     removed_scores: int
     removed_from_rankings: int
     removed_benchmarks: tuple[str, ...]
+    removed_kpis: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +100,15 @@ class Resync:
         newest = max(told_until.values())[:EPOCH_DIGITS].ljust(len(_NEWEST), "9")
         _, removed_strange = self._sweep("what no worker wrote is removed", lambda _: (_OLDEST, newest))
         benchmarks = self._values(f"{self._namespace}:benchmark:*")
-        with self._put_back_on_failure(benchmarks):
-            self._delete_beats(benchmarks)
+        totals = self._values(f"{self._namespace}:kpi:segment:*") | self._values(f"{self._namespace}:kpi:product:*")
+        with self._put_back_on_failure(benchmarks | totals):
+            self._delete_beats(benchmarks | totals)
             self._wait_for_all("all is written again", self._beats, self._timeout_seconds)
         self._redis.delete(ASKED.format(self._namespace))
         scores, removed = self._sweep(
             "what no state holds is removed", lambda partition: (told_until[partition], _NEWEST)
         )
+        removed_kpis = self._sweep_kpis(lambda partition: (told_until[partition], _NEWEST))
         removed_from_rankings = self._rank_again()
         gone = benchmarks.keys() - self._values(f"{self._namespace}:benchmark:*").keys()
         return Resynced(
@@ -114,6 +117,7 @@ class Resync:
             removed_scores=removed_strange + removed,
             removed_from_rankings=removed_from_rankings,
             removed_benchmarks=tuple(sorted(key.decode(errors="replace") for key in gone)),
+            removed_kpis=removed_kpis + len(totals) - len(self._redis_has(totals)),
         )
 
     # ---- heartbeats
@@ -171,22 +175,23 @@ class Resync:
     def _beat_keys(self) -> list[str]:
         return [f"{self._namespace}:partition:{partition}" for partition in range(self._partitions)]
 
-    def _delete_beats(self, benchmarks: dict[bytes, bytes]) -> None:
-        """And the benchmarks, in one step: who misses a heartbeat writes those that it knows to be in force."""
+    def _delete_beats(self, others: dict[bytes, bytes]) -> None:
+        """And benchmarks, and the KPIs of segments and the product, in one step: who misses a heartbeat writes those
+        that it knows to be in force."""
         with self._redis.pipeline(transaction=True) as transaction:
-            for keys in (list(benchmarks), self._beat_keys()):
+            for keys in (list(others), self._beat_keys()):
                 if keys:
                     transaction.delete(*keys)
             transaction.set(ASKED.format(self._namespace), "1", ex=_ASKED_SECONDS)
             transaction.execute()
 
     @contextmanager
-    def _put_back_on_failure(self, benchmarks: dict[bytes, bytes]) -> Iterator[None]:
+    def _put_back_on_failure(self, others: dict[bytes, bytes]) -> Iterator[None]:
         try:
             yield
         except BaseException:
             with suppress(RedisError, OSError):
-                for key, value in benchmarks.items():
+                for key, value in others.items():
                     self._redis.set(key, value, nx=True)
             raise
 
@@ -205,6 +210,17 @@ class Resync:
             standing, removed = standing + len(homes) - count, removed + count
             self._tell(Progress(stage, standing + removed, None))
         return standing, removed
+
+    def _sweep_kpis(self, kept: Callable[[int], tuple[str, str]]) -> int:
+        """Likewise of accounts, how many KPIs were removed."""
+        prefix, removed = f"{self._namespace}:kpi:{Kind.ACCOUNT.label}:", 0
+        for page in self._pages(f"{prefix}*"):
+            homes = [self._home_of(key.decode(errors="replace").removeprefix(prefix)) for key in page]
+            removed += self._call(SWEEP, page, [bound for home in homes for bound in kept(home)])
+        return removed
+
+    def _redis_has(self, keys: Collection[bytes]) -> list[bytes]:
+        return [key for key in keys if self._redis.exists(key)]
 
     def _home(self, key: bytes) -> int | None:
         """The partition that a score's key belongs to; None for what isn't of a user or an account."""

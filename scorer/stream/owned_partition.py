@@ -319,7 +319,8 @@ class OwnedPartition:
             self._latencies.put_back(scored)
             scored = []
         # what readers keep of a model that waits for its benchmark isn't told again yet
-        to_tell = state.passes.unfinished or state.passes.waiting
+        kpis_to_tell = state.board is not None and bool(state.board.untold)
+        to_tell = state.passes.unfinished or state.passes.waiting or kpis_to_tell
         refill, self._refill = self._refill and not to_tell, self._refill and to_tell
         trims = self._steps.trims
         flushed = await self._perform(self.owner.flush(redis_through=through, redis_id=redis_id))

@@ -171,9 +171,12 @@ def test_what_no_state_holds_is_removed(redis_server: RedisServer, redis: Redis)
         redis.zadd("ns:rank:engagement:account", {"gone:too": 5.0, "never there": 1.0})
         redis.zadd("ns:rank:gone:account", {"acme": 5.0})
         redis.set("ns:benchmark:gone:user:all", '{"raw":1}')
+        for kpis in ("account:gone", "segment:plan=gone", "product:all"):
+            redis.set(f"ns:kpi:{kpis}", document(version(EPOCH, 1)))
 
     done = resynced(redis_server.url, ACCOUNTS, leave_over)
-    assert done == Resynced(PARTITIONS, len(ACCOUNTS), len(left), 3, ("ns:benchmark:gone:user:all",))
+    assert done == Resynced(PARTITIONS, len(ACCOUNTS), len(left), 3, ("ns:benchmark:gone:user:all",), 3)
+    assert not list(redis.scan_iter("ns:kpi:*"))
     assert redis.exists(*left, "ns:rank:gone:account", "ns:benchmark:gone:user:all") == 0
     assert redis.zcard("ns:rank:engagement:account") == len(ACCOUNTS)
     assert json.loads(stored(redis, "ns:benchmark:engagement:account:all"))["raw"] == 7.0
@@ -290,6 +293,7 @@ def test_a_live_deployment_is_right_again(
             "removed_scores": 100,
             "removed_from_rankings": 0,
             "removed_benchmarks": [f"{namespace}:benchmark:dropped:user:all"],
+            "removed_kpis": 0,
         }
         assert world.differences() == []
         assert sorted(redis.scan_iter(f"{namespace}:score:*")) == keys
