@@ -34,6 +34,7 @@ FAMILIES = {
     "scorer_entities": ("gauge", {"kind", "state"}),
     "scorer_scores": ("gauge", {"model", "kind", "band"}),
     "scorer_score_distribution": ("histogram", {"model", "kind"}),
+    "scorer_kpi_ratio": ("gauge", set()),
     "scorer_benchmark_raw": ("gauge", {"model", "kind", "peers"}),
     "scorer_benchmark_age_seconds": ("gauge", set()),
     "scorer_band_transitions": ("counter", {"model", "from", "to"}),
@@ -45,7 +46,8 @@ FAMILIES = {
     "scorer_chunk_records": ("histogram", set()),
     "scorer_stage_seconds": ("histogram", {"stage"}),
 }
-"""Name, type and labels of INTERFACES 7, with what the worker adds (`ready`, `dedupe`); alerts need rules."""
+"""Name, type and labels of INTERFACES 7, with what the worker adds (`ready`, `dedupe`); alerts and KPIs have to be asked
+for."""
 
 UNITS = ("_seconds", "_records", "_bytes", "_entities", "_raw", "_ratio")
 WITHOUT_UNIT = {"scorer_ready", "scorer_entities", "scorer_scores", "scorer_score_distribution"}
