@@ -46,8 +46,10 @@ FAMILIES = {
     "scorer_chunk_records": ("histogram", set()),
     "scorer_stage_seconds": ("histogram", {"stage"}),
 }
-"""Name, type and labels of INTERFACES 7, with what the worker adds (`ready`, `dedupe`). Alerts need rules, and KPIs have
-to be asked for."""
+"""Name, type and labels of INTERFACES 7, with what the worker adds (`ready`, `dedupe`).
+
+Alerts need rules, and KPIs have to be asked for.
+"""
 
 UNITS = ("_seconds", "_records", "_bytes", "_entities", "_raw", "_ratio")
 WITHOUT_UNIT = {"scorer_ready", "scorer_entities", "scorer_scores", "scorer_score_distribution"}
