@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.json import Decoder as JsonDecoder
 
 from scorer.core.decode import identifiers, loose, segment
@@ -24,6 +24,17 @@ class SkewedRecord(NativeRecord, gc=False):
     sent: str = ""
 
 
+class _Segment(Struct, gc=False, kw_only=True):
+    """What no record of Segment's has."""
+
+    ts: None = None
+    specversion: Absent = 0
+    distinct_id: Absent = 0
+    event_name: Absent = 0
+    derived_tstamp: Absent = 0
+    collector_tstamp: Absent = 0
+
+
 class _Context(Struct, gc=False, rename="camel"):
     group_id: str | UnsetType | None = UNSET
 
@@ -34,7 +45,7 @@ class _Properties(Struct, gc=False):
     distinct_id: None = None
 
 
-class _Call(Struct, gc=False, rename="camel"):
+class _Call(_Segment, gc=False, rename="camel"):
     type: Literal["track", "page", "screen"]
     event: str | None = None
     user_id: str | None = None
@@ -48,19 +59,13 @@ class _Call(Struct, gc=False, rename="camel"):
     original_timestamp: str | None = None
     context: _Context | None = None
     properties: _Properties | None = None
-    ts: None = None
-    specversion: Absent = 0
-    distinct_id: Absent = field(default=0, name="distinct_id")
-    event_name: Absent = field(default=0, name="event_name")
-    derived_tstamp: Absent = field(default=0, name="derived_tstamp")
-    collector_tstamp: Absent = field(default=0, name="collector_tstamp")
 
 
 class _TraitsContext(Struct, gc=False, rename="camel"):
     group_id: str | None = None
 
 
-class _TraitsCall(Struct, gc=False, rename="camel"):
+class _TraitsCall(_Segment, gc=False, rename="camel"):
     type: Literal["identify", "group", "alias"]
     group_id: str | None = None
     context: _TraitsContext | None = None
@@ -69,27 +74,15 @@ class _TraitsCall(Struct, gc=False, rename="camel"):
     anonymous_id: str | None = None
     message_id: str | None = None
     properties: None = None
-    ts: None = None
-    specversion: Absent = 0
-    distinct_id: Absent = field(default=0, name="distinct_id")
-    event_name: Absent = field(default=0, name="event_name")
-    derived_tstamp: Absent = field(default=0, name="derived_tstamp")
-    collector_tstamp: Absent = field(default=0, name="collector_tstamp")
 
 
-class _Batch(Struct, gc=False, rename="camel"):
+class _Batch(_Segment, gc=False, rename="camel"):
     batch: Annotated[list[Raw], Meta(min_length=1, max_length=MAX_CALLS)]
     context: Raw = Raw(b"")
     sent_at: Raw = Raw(b"")
     received_at: Raw = Raw(b"")
     type: Absent = 0
     properties: None = None
-    ts: None = None
-    specversion: Absent = 0
-    distinct_id: Absent = field(default=0, name="distinct_id")
-    event_name: Absent = field(default=0, name="event_name")
-    derived_tstamp: Absent = field(default=0, name="derived_tstamp")
-    collector_tstamp: Absent = field(default=0, name="collector_tstamp")
 
 
 _call: Final = JsonDecoder(_Call).decode
