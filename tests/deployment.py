@@ -19,6 +19,8 @@ import redis
 
 from scorer import scoring_file
 from scorer.core.model import Scoring
+from tests import commands
+from tests.commands import Outcome
 from tests.oracle import Oracle, Result, compare
 from tests.oracle_input import partition_of, structured
 from tests.stream_worker import producer
@@ -62,6 +64,12 @@ models:
     margin: 0
 """
 """`crowd` never has enough people for a benchmark: everyone in it is warming up, or inactive."""
+
+
+def environment_of(settings: Mapping[str, str]) -> dict[str, str]:
+    """`instance="a"` is SCORER_INSTANCE=a."""
+    return {f"SCORER_{name.upper()}": value for name, value in settings.items()}
+
 
 TYPES = ("opened", "created", "shared", "ticket")
 
@@ -225,28 +233,29 @@ class Deployment:
         for fed in known:
             self._feed(fed)
 
-    # ---- workers
+    # ---- workers and commands
+
+    def where(self) -> dict[str, str]:
+        """The settings by which this deployment is found."""
+        return {
+            "brokers": self.bootstrap,
+            "redis_url": self.redis_url,
+            "namespace": self.namespace,
+            "input_topic": self.input,
+            "scoring": str(self.folder / "scoring.yaml"),
+        }
+
+    def run(self, *arguments: str, **settings: str) -> Outcome:
+        """A command, to its end, with the deployment's settings and these."""
+        given = {**self.where(), "clock": NOW, **self.settings, **settings}
+        return commands.run(*arguments, cwd=self.folder, settings=environment_of(given))
 
     def start(self, *, scoring_text: str | None = None, module: str = "scorer", **settings: str) -> WorkerProcess:
-        """One more worker, at once; see `WorkerProcess.until_ready`. `instance="a"` is SCORER_INSTANCE=a."""
+        """One more worker, at once; see `WorkerProcess.until_ready`, and for settings `environment_of`."""
         (self.folder / "scoring.yaml").write_text(scoring_text or self.scoring_text)
-        worker = WorkerProcess(
-            {
-                "SCORER_BROKERS": self.bootstrap,
-                "SCORER_REDIS_URL": self.redis_url,
-                "SCORER_NAMESPACE": self.namespace,
-                "SCORER_INPUT_TOPIC": self.input,
-                "SCORER_SCORING": str(self.folder / "scoring.yaml"),
-                "SCORER_CLOCK": NOW,
-                "SCORER_PUBLISH_INTERVAL": "100ms",
-                "SCORER_BENCHMARK_INTERVAL": "300ms",
-                "SCORER_SESSION_TIMEOUT": "3s",
-                "SCORER_BROKER_PATIENCE": "90s",
-                **{f"SCORER_{name.upper()}": value for name, value in self.settings.items()},
-                **{f"SCORER_{name.upper()}": value for name, value in settings.items()},
-            },
-            module,
-        )
+        paces = {"publish_interval": "100ms", "benchmark_interval": "300ms", "session_timeout": "3s"}
+        given = {**paces, "broker_patience": "90s", **self.where(), "clock": NOW, **self.settings, **settings}
+        worker = WorkerProcess(environment_of(given), module)
         self.workers.append(worker)
         return worker
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import commands
-from tests.deployment import NOW, NOW_MS, Deployment, Record, deployment, event
+from tests.deployment import NOW_MS, Deployment, Record, deployment, event
 from tests.oracle_input import partition_of
 from tests.servers import KafkaServer, RedisServer
 from tests.worker_process import wait_until
@@ -55,25 +54,8 @@ def of_every_format(home: str = "acme") -> dict[str, Record]:
     return records | {"CloudEvents, binary": Record(home, b'{"value":2}', headers=HEADERS)}
 
 
-def run(site: Deployment, *arguments: str, **more: str) -> commands.Outcome:
-    settings = {
-        "brokers": site.bootstrap,
-        "redis_url": site.redis_url,
-        "namespace": site.namespace,
-        "input_topic": site.input,
-        "scoring": str(site.folder / "scoring.yaml"),
-        "clock": NOW,
-        **site.settings,
-        **more,
-    }
-    if arguments[0] == "dead-letters":
-        settings = {name: settings[name] for name in ("brokers", "namespace", "input_topic", *site.settings, *more)}
-    named = {f"SCORER_{name.upper()}": value for name, value in settings.items()}
-    return commands.run(*arguments, cwd=site.folder, settings=named)
-
-
 def letters(site: Deployment) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(run(site, "dead-letters", "list", "--json").stdout or '{"newest": []}')[
+    found: list[dict[str, Any]] = json.loads(site.run("dead-letters", "list", "--json").stdout or '{"newest": []}')[
         "newest"
     ]
     return found
@@ -94,13 +76,13 @@ def test_what_verify_recounts_of_every_format_is_what_the_worker_scored(site: De
     site.produce([event("neighbour", "acme", "created", NOW_MS - 5), *of_every_format().values()])
     site.running()
     site.until_right()
-    found = json.loads(run(site, "verify", "--account", "acme", "--json").stdout)
+    found = json.loads(site.run("verify", "--account", "acme", "--json").stdout)
     assert (found["ok"], found["differences"], found["entities"]) == (True, [], 4)
     key = f"{site.namespace}:score:counts:user:acme/ann"
     document = json.loads(site.store.get(key) or "{}")
     assert document["raw"] == 7000  # six formats, one of them twice
     site.store.set(key, json.dumps({**document, "raw": 6000.0}))
-    (difference,) = json.loads(run(site, "verify", "--account", "acme", "--json").stdout)["differences"]
+    (difference,) = json.loads(site.run("verify", "--account", "acme", "--json").stdout)["differences"]
     assert (difference["id"], difference["recounted"]) == ("acme/ann", 7000)
 
 
@@ -117,7 +99,7 @@ def test_a_record_of_any_format_in_a_wrong_partition_is_refused_and_counts_once_
     ]
     assert len(of_batch) == 1 and "; batch[1]: wrong_partition: account_id 'acme' belongs into partition" in of_batch[0]
     site.until_right()
-    told = run(site, "dead-letters", "replay", "--reason", "wrong_partition")
+    told = site.run("dead-letters", "replay", "--reason", "wrong_partition")
     assert (told.status, told.stderr) == (0, ""), told
     for record in refused.values():
         site.tell(record.said)
@@ -138,7 +120,7 @@ def test_of_a_batch_only_the_refused_calls_are_replayed_and_its_others_count_onc
     (letter,) = letters(site)
     assert letter["detail"].startswith("batch[4]: missing_field: userId or anonymousId is missing")
     assert "; batch[1]: wrong_partition" in letter["detail"] and "; batch[3]: wrong_partition" in letter["detail"]
-    told = run(site, "dead-letters", "replay")
+    told = site.run("dead-letters", "replay")
     assert told.status == 1
     assert "2 dead letters written" in told.stdout
     assert "missing_field" in told.stdout and "batch[4]:" in told.stdout and "batch[1]:" not in told.stdout
@@ -155,7 +137,7 @@ def test_a_fixed_format_with_fields_elsewhere_is_read_alike_by_worker_verify_and
         "\n".join(json.dumps(each) for each in [*moved, json.loads(native.value)])
     )
     site.running()
-    told = run(site, "replay", "events.jsonl")
+    told = site.run("replay", "events.jsonl")
     assert told.status == 1
     assert "3 events written" in told.stdout
     assert "line 4: unknown_format: " in told.stderr and "SCORER_INPUT_FORMAT=segment reads no other" in told.stderr
@@ -165,7 +147,7 @@ def test_a_fixed_format_with_fields_elsewhere_is_read_alike_by_worker_verify_and
     site.oracle = _without_native(site)
     site.until_right()
     wait_until(lambda: len(letters(site)) == 1, "the native record's dead letter")
-    assert json.loads(run(site, "verify", "--account", "acme", "--json").stdout)["ok"] is True
+    assert json.loads(site.run("verify", "--account", "acme", "--json").stdout)["ok"] is True
 
 
 def _without_native(site: Deployment) -> Any:

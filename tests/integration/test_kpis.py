@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import run
 from tests.deployment import DAY_MS, NOW_MS, Deployment, Record, deployment, event
 from tests.oracle_kpis import compare_kpis, kpis, perhaps
 from tests.servers import KafkaServer, RedisServer
@@ -115,9 +114,7 @@ def test_a_resync_removes_kpis_of_nobody_and_brings_all_others_back(site: Deploy
     until_right(site)
     for ghost in ("account:ghost", "segment:plan=ghost", "account:acme"):
         site.store.set(f"{site.namespace}:kpi:{ghost}", '{"v":"0000000000001000000001","mau":1}')
-    settings = {"brokers": site.bootstrap, "redis_url": site.redis_url, "namespace": site.namespace}
-    named = {f"SCORER_{name.upper()}": value for name, value in (settings | {"input_topic": site.input}).items()}
-    done = run("resync", "--json", cwd=site.folder, settings=named)
+    done = site.run("resync", "--json")
     assert done.status == 0, done
     until_right(site)
     assert not [key for key in site.documents("kpi") if "ghost" in key]

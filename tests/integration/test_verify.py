@@ -3,8 +3,9 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,8 +17,8 @@ from scorer.embedded.broker import EmbeddedBroker
 from scorer.embedded.redis_server import EmbeddedRedis
 from scorer.verifying.documents import Documents
 from scorer.verifying.heartbeats import Heartbeats
-from tests.commands import Outcome, run
-from tests.deployment import DAY_MS, NOW, NOW_MS, SCORING, Deployment, Record, deployment, event, events
+from tests.commands import Outcome
+from tests.deployment import DAY_MS, NOW_MS, SCORING, Deployment, Record, deployment, event, events
 from tests.oracle_input import partition_of
 from tests.servers import KafkaServer, RedisServer
 from tests.stream_worker import delete_records, producer
@@ -34,18 +35,7 @@ def site(kafka: KafkaServer, redis_server: RedisServer, namespace: str, tmp_path
 
 
 def verify(site: Deployment, *arguments: str, **settings: str) -> Outcome:
-    given = {
-        "brokers": site.bootstrap,
-        "redis_url": site.redis_url,
-        "namespace": site.namespace,
-        "input_topic": site.input,
-        "scoring": str(site.folder / "scoring.yaml"),
-        "clock": NOW,
-        **site.settings,
-        **settings,
-    }
-    named = {f"SCORER_{name.upper()}": value for name, value in given.items()}
-    return run("verify", *arguments, cwd=site.folder, settings=named)
+    return site.run("verify", *arguments, **settings)
 
 
 def report(done: Outcome) -> dict[str, Any]:
@@ -273,19 +263,16 @@ models:
     curve: {shape: exponential, steepness: auto}
 """
 
+LINEAR_PEERS = PEERS.replace("{shape: exponential, steepness: auto}", "{shape: linear}\n    bands: {any: 0}")
 
-LINEAR_PEERS = """
-version: 1
-bucket: 1d
-events: {opened: {}, created: {}, shared: {}, ticket: {}}
-segments: [plan]
-models:
-  use:
-    weights: {opened: 1, created: 8, shared: 2.5}
-    benchmark: {peers: [plan], min_population: 3}
-    curve: {shape: linear}
-    bands: {any: 0}
-"""
+
+def with_plans(made: Sequence[Record], *plans: str) -> list[Record]:
+    """Account records: the accounts of these events have these plans in turn."""
+    accounts = sorted({json.loads(record.value).get("account_id", "") for record in made} - {""})
+    return [
+        Record(name, json.dumps({"type": "account", "account_id": name, "traits": {"plan": plan}}).encode())
+        for name, plan in zip(accounts, cycle(plans), strict=False)
+    ]
 
 
 def test_peer_groups_with_an_automatic_steepness_and_a_margin(
@@ -293,11 +280,7 @@ def test_peer_groups_with_an_automatic_steepness_and_a_margin(
 ) -> None:
     with deployment(kafka.bootstrap, redis_server.url, namespace, tmp_path, scoring_text=PEERS) as site:
         made = events(15, 1500, accounts=20)
-        accounts = sorted({json.loads(record.value).get("account_id", "") for record in made} - {""})
-        plans = [
-            Record(name, json.dumps({"type": "account", "account_id": name, "traits": {"plan": plan}}).encode())
-            for name, plan in zip(accounts, ["pro", "free", "pro/2"] * len(accounts), strict=False)
-        ]
+        plans = with_plans(made, "pro", "free", "pro/2")
         unused = Record("unused", b'{"type": "account", "account_id": "unused", "traits": {"plan": "pro"}}')
         asyncio.run(site.append([*plans, unused, *made], remembered=False))
         site.running()
@@ -319,12 +302,7 @@ def test_a_benchmark_that_is_not_the_one_of_its_peer_group_and_version_is_found(
 ) -> None:
     with deployment(kafka.bootstrap, redis_server.url, namespace, tmp_path, scoring_text=LINEAR_PEERS) as site:
         made = events(15, 900, accounts=12)
-        accounts = sorted({json.loads(record.value).get("account_id", "") for record in made} - {""})
-        plans = [
-            Record(name, json.dumps({"type": "account", "account_id": name, "traits": {"plan": plan}}).encode())
-            for name, plan in zip(accounts, ["pro", "free"] * len(accounts), strict=False)
-        ]
-        asyncio.run(site.append([*plans, *made], remembered=False))
+        asyncio.run(site.append([*with_plans(made, "pro", "free"), *made], remembered=False))
         site.running()
         wait_until(lambda: len(site.documents("benchmark")) == 6, lambda: str(site.documents("benchmark")))
         found = report(verify(site, "--json", "--sample", "1000"))

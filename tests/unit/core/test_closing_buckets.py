@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from scorer.core.alert_rules import Rule, When
 from scorer.core.footing import Basis, OneGroup
 from scorer.core.model import BenchmarkRule, Curve, Kind, Model, Scoring, Shape, Weight
 from tests.unit.core.test_partition import DAY_MS, NO_HISTORY, NOW_MS, Partition, event
+from tests.unit.core.test_silent_scores import RULE as BELOW_50
 
 MODEL = Model(
     "m",
@@ -18,15 +18,7 @@ MODEL = Model(
     margin=0.0,
 )
 PLAIN = replace(MODEL, name="plain", curve=Curve(Shape.NONE))
-RULE = Rule(
-    "low",
-    "m",
-    Kind.USER,
-    When.CROSSED_BELOW,
-    50.0,
-    model_bands=tuple(band.name for band in MODEL.bands),
-    model_hash=MODEL.hash,
-)
+RULE = replace(BELOW_50, model_hash=MODEL.hash)
 TODAY = NOW_MS // DAY_MS
 
 
