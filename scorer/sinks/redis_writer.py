@@ -1,8 +1,9 @@
 """One round of writing to Redis: whatever is due, in the order that keeps the marks true."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -35,6 +36,30 @@ class Callbacks:
     written: Callable[[int, str], None]
 
 
+class _Latest:
+    """The latest value of each of some keys, and which of them Redis doesn't have."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+        self._due: set[str] = set()
+
+    def note(self, key: str, value: str) -> None:
+        self._values[key] = value
+        self._due.add(key)
+
+    def lose(self) -> None:
+        """Redis has none of them."""
+        self._due.update(self._values)
+
+    async def write(self, write: Callable[[str, str], Awaitable[Any]]) -> None:
+        """One after the other; one that is noted anew meanwhile stays due."""
+        for key in list(self._due):
+            value = self._values[key]
+            await write(key, value)
+            if self._values[key] is value:
+                self._due.discard(key)
+
+
 class Writer:
     """What is noted for Redis, and the rounds that write it. One task runs the rounds; anyone may note."""
 
@@ -50,21 +75,16 @@ class Writer:
         self.alerts = AlertQueue()
         self._ranking = Ranking()
         self._rank_at = 0.0
-        self._benchmarks: dict[str, str] = {}
-        self._benchmarks_due: set[str] = set()
-        self._kpis: dict[str, str] = {}
-        self._kpis_due: set[str] = set()
+        self._benchmarks, self._kpis = _Latest(), _Latest()
         self.run_id: str | None = None
         self.refused = 0
         self._not_live = ""
 
     def note_benchmark(self, key: str, value: str) -> None:
-        self._benchmarks[key] = value
-        self._benchmarks_due.add(key)
+        self._benchmarks.note(key, value)
 
     def note_kpis(self, key: str, value: str) -> None:
-        self._kpis[key] = value
-        self._kpis_due.add(key)
+        self._kpis.note(key, value)
 
     def render(self) -> None:
         """Renders some of what was submitted; of each score only the newest is kept, of alerts each."""
@@ -77,8 +97,8 @@ class Writer:
         if self.run_id is not None:
             self._compare(self.run_id)
         await self._write_beats()
-        await self._write_benchmarks()
-        await self._write_kpis()
+        await self._benchmarks.write(lambda key, value: self.link.run(BENCHMARK, [key], [value]))
+        await self._kpis.write(lambda key, value: self.link.run(WRITE, [key], [value, self._namespace, FREED_SECONDS]))
         await self._write_alerts()  # before their versions count as written
         if self.backlog:
             await self._write(self.backlog.portion(ROWS_PER_CALL))
@@ -145,20 +165,6 @@ class Writer:
         except AWAY:
             return False
 
-    async def _write_benchmarks(self) -> None:
-        for key in list(self._benchmarks_due):
-            value = self._benchmarks[key]
-            await self.link.run(BENCHMARK, [key], [value])
-            if self._benchmarks[key] is value:
-                self._benchmarks_due.discard(key)
-
-    async def _write_kpis(self) -> None:
-        for key in list(self._kpis_due):
-            value = self._kpis[key]
-            await self.link.run(WRITE, [key], [value, self._namespace, FREED_SECONDS])
-            if self._kpis[key] is value:
-                self._kpis_due.discard(key)
-
     def _connected(self, run_id: str) -> None:
         self.run_id = run_id
         self._compare(run_id)
@@ -176,8 +182,8 @@ class Writer:
         for partition in partitions:
             self.ledger.lose(partition)
             self.inbox.void_refill(partition)
-        self._benchmarks_due.update(self._benchmarks)
-        self._kpis_due.update(self._kpis)
+        self._benchmarks.lose()
+        self._kpis.lose()
         self._callbacks.lost(partitions)
 
 
