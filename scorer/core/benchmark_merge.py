@@ -9,7 +9,7 @@ Rule 3: a group that some partition had too many groups to list isn't known in f
 Rule 4: exact if all sent raw scores, and no more than `RAW_VALUES`; else everything becomes a histogram.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -46,9 +46,12 @@ def merge(
         model_version = _model_version(model, known)
         for kind in model.kinds:
             shares = yield from _shares(model, kind, partitions, summaries)
-            if shares is None or (patient and len(_buckets(shares)) > 1):
+            if shares is None:
                 continue
-            newest = max(_buckets(shares), default=None)
+            buckets = _buckets(shares[EVERYONE])
+            if patient and len(buckets) > 1:
+                continue
+            newest = max(buckets, default=None)
             blank = Benchmark(model.name, model.hash, kind, None, 0, 0, model_version, now_seconds, bucket=newest)
             yield from _changed(blank, model, shares, known)
 
@@ -56,12 +59,12 @@ def merge(
 def apart(scoring: Scoring, partitions: int, summaries: Summaries) -> bool:
     """Whether some partition of all that have told of themselves is in an earlier bucket than another."""
     of_all = [summaries.of(model, kind) for model in scoring.models for kind in model.kinds]
-    return any(len(of) == partitions and len({each.bucket for each in of.values()}) > 1 for of in of_all)
+    return any(len(of) == partitions and len(_buckets(of.values())) > 1 for of in of_all)
 
 
-def _buckets(shares: Shares) -> set[int]:
+def _buckets(everyone: Iterable[Summary]) -> set[int]:
     """The buckets that the partitions are in."""
-    return {share.bucket for share in shares[EVERYONE] if share.bucket is not None}
+    return {share.bucket for share in everyone if share.bucket is not None}
 
 
 def _model_version(model: Model, known: Benchmarks) -> int:

@@ -53,6 +53,11 @@ class Basis:
     retention: int
     groups: Sequence[str] | None = (EVERYONE,)
 
+    @property
+    def ruling_group(self) -> str | None:
+        """The peer group whose benchmark the entity is measured against; None if that isn't known."""
+        return None if self.groups is None else self.benchmarks.ruling(self.groups)
+
 
 def differences(entity: Entity, tally: Tally, document: Document | None, basis: Basis) -> list[Difference]:
     """None if the document is what the entity's events give: all those that are settled, and any number of those that
@@ -120,7 +125,7 @@ def _expected_band(raw: Raw, document: Document, model: Model) -> dict[str, Any]
 def _expected_benchmark(document: Document, basis: Basis) -> dict[str, Any]:
     """The value that the version has in the entity's own group; of a version that nobody has seen there, the newest."""
     in_force, version = basis.benchmarks, document["benchmark_version"]
-    group = None if basis.groups is None else in_force.ruling(basis.groups)
+    group = basis.ruling_group
     if group is None:
         return {}
     of_version = in_force.raw_of(group, version)
@@ -152,7 +157,7 @@ def _may_settle(entity: Entity, cells: Cells, document: Document, basis: Basis) 
 
 def _is_another_groups(document: Document, basis: Basis) -> bool:
     """Whether it rests on the benchmark of a group that the entity was in, or had to do with, a moment ago."""
-    group = None if basis.groups is None else basis.benchmarks.ruling(basis.groups)
+    group = basis.ruling_group
     return group is not None and basis.benchmarks.raw_of(group, document["benchmark_version"]) is None
 
 

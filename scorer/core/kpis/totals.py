@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import quote
 
 from scorer.core.kpis.share import Share, Total
 from scorer.core.kpis.spans import Spans
+from scorer.core.peers import group_name
 
 _SHARES_AT_ONCE = 1_000
 
@@ -22,11 +22,12 @@ class Counted:
 
 @lru_cache(maxsize=4096)
 def segment_id(trait: str, value: str) -> str:
-    """
+    """As the peer group of one trait is called.
+
     >>> segment_id("plan", "pro=1/a")
     'plan=pro%3D1%2Fa'
     """
-    return f"{quote(trait, safe='')}={quote(value, safe='')}"
+    return group_name((trait,), (value,))
 
 
 class Totals:
